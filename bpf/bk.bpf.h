@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The base of every program: counters, the ring buffer with its losses, filters, kernel reads. */
+#ifndef BK_BPF_H
+#define BK_BPF_H
+
+#include "vmlinux.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_endian.h>
+#include "filter.h"
+
+/* Zero until the runtime has written it; constants to the verifier, so unused filters vanish. */
+const volatile struct bk_filter bk_filter;
+
+struct bk_books bk_books;
+
+/*
+ * Adds to a counter that others write too. The result must not be used: without it the compiler
+ * emits the plain atomic add, which every kernel has; fetching ones need 5.12.
+ */
+#define bk_add(ptr, n) ((void)__sync_fetch_and_add((ptr), (n)))
+
+/* ---- records to user space ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 4096); /* --buffer sets it */
+} bk_events SEC(".maps");
+
+/* Room for a record of constant size, or NULL, counted as lost. Decide before calling: never discard. */
+static __always_inline void *bk_reserve(u64 size)
+{
+	void *rec = bpf_ringbuf_reserve(&bk_events, size, 0);
+
+	if (!rec)
+		bk_add(&bk_books.lost, 1);
+	return rec;
+}
+
+/*
+ * The reader is woken only if it said that it sleeps. The word is cleared before the submit:
+ * cleared after it, a reader that went back to sleep in between would not be woken again.
+ */
+static __always_inline void bk_submit(void *rec)
+{
+	volatile u32 *asleep = &bk_books.asleep;
+
+	if (*asleep) {
+		*asleep = 0;
+		bpf_ringbuf_submit(rec, BPF_RB_FORCE_WAKEUP);
+	} else {
+		bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);
+	}
+}
+
+/* ---- kernel memory without a type ---- */
+
+extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+
+/* The bytes at an address, at most BK_RAW_MAX of them, through the one type that is a long array of bytes. */
+enum { BK_RAW_MAX = 120 };
+
+static __always_inline const char *bk_raw(const void *src)
+{
+	const struct __kernel_sockaddr_storage *raw;
+
+	src -= bpf_core_field_offset(struct __kernel_sockaddr_storage, __data);
+	raw = bpf_rdonly_cast(src, bpf_core_type_id_kernel(struct __kernel_sockaddr_storage));
+	return __builtin_preserve_access_index(&raw->__data[0]);
+}
+
+/*
+ * Reads size bytes, a constant of at most BK_RAW_MAX, of kernel memory at any address; what cannot
+ * be read is zero. Where the kernel has bpf_rdonly_cast (6.2) these are inlined loads, which
+ * lockdown does not refuse either; elsewhere the helper does it. dst is aligned to 8 bytes, or to its
+ * size: otherwise the compiler would copy byte by byte.
+ */
+static __always_inline void bk_read(void *dst, u32 size, const void *src)
+{
+	const char *raw;
+	u32 i = 0;
+
+	if (!bpf_rdonly_cast) {
+		bpf_probe_read_kernel(dst, size, src);
+		return;
+	}
+	raw = bk_raw(src);
+#pragma clang loop unroll(full)
+	for (; i + 8 <= size; i += 8)
+		*(u64 *)(dst + i) = *(const u64 *)(raw + i);
+	if (size & 4) {
+		*(u32 *)(dst + i) = *(const u32 *)(raw + i);
+		i += 4;
+	}
+	if (size & 2) {
+		*(u16 *)(dst + i) = *(const u16 *)(raw + i);
+		i += 2;
+	}
+	if (size & 1)
+		*(u8 *)(dst + i) = *(const u8 *)(raw + i);
+}
+
+/* Reads the first n bytes of size, a constant multiple of 8, at most BK_RAW_MAX; the rest is zero. */
+static __always_inline void bk_read_some(void *dst, u32 size, u32 n, const void *src)
+{
+	const char *raw;
+	u32 i;
+
+	if (!bpf_rdonly_cast) {
+		__builtin_memset(dst, 0, size);
+		if (n > size)
+			n = size;
+		bpf_probe_read_kernel(dst, n, src);
+		return;
+	}
+	raw = bk_raw(src);
+#pragma clang loop unroll(full)
+	for (i = 0; i < size; i += 8) {
+		u64 v = 0;
+
+		if (i < n) {
+			v = *(const u64 *)(raw + i);
+			if (n - i < 8)
+				v &= (1ULL << 8 * (n - i)) - 1;
+		}
+		*(u64 *)(dst + i) = v;
+	}
+}
+
+/*
+ * Makes the verifier forget what it knows of a number. Where several paths meet it would otherwise
+ * follow each of them to the end with its own value: a program that is small is verified in a
+ * moment, and loads in one. any: a number of which it knows nothing.
+ */
+#define bk_forget(x, any)								\
+	({										\
+		u64 __x = (x);								\
+		asm volatile("%0 ^= %1\n%0 ^= %1" : "+r"(__x) : "r"((u64)(any)));	\
+		(x) = __x;								\
+	})
+
+/* ---- filters ---- */
+
+/* Leaves an event out, and says so for the books. */
+static __always_inline bool bk_leave_out(void)
+{
+	if (bk_filter.books)
+		bk_add(&bk_books.filtered, 1);
+	return false;
+}
+
+static __always_inline bool bk_one_of(const volatile u32 *list, u32 n, u32 id)
+{
+	for (u32 i = 0; i < BK_FILTER_PIDS; i++)
+		if (i < n && list[i] == id)
+			return true;
+	return false;
+}
+
+static __always_inline bool bk_in_cgroup(struct task_struct *task)
+{
+	struct cgroup *cg = task->cgroups->dfl_cgrp;
+	struct cgroup___old *old = (void *)cg;
+	u32 level = bk_filter.cgroup_level;
+	u64 id = 0;
+
+	if (cg->level < (int)level)
+		return false;
+	if (bpf_core_field_exists(cg->ancestors)) {
+		struct cgroup *up = NULL;
+
+		bpf_core_read(&up, sizeof(up), &cg->ancestors[level]);
+		id = BPF_CORE_READ(up, kn, id);
+	} else {
+		bpf_core_read(&id, sizeof(id), &old->ancestor_ids[level]);
+	}
+	return id == bk_filter.cgroup;
+}
+
+/* Do the filters want this task? It is the subject of the event, not whoever happens to be running. */
+static __always_inline bool bk_want(struct task_struct *task)
+{
+	if (bk_filter.self == (u32)task->tgid)
+		return false;
+	if (bk_filter.npids && !bk_one_of(bk_filter.pids, bk_filter.npids, task->tgid))
+		return bk_leave_out();
+	if (bk_filter.ntids && !bk_one_of(bk_filter.tids, bk_filter.ntids, task->pid))
+		return bk_leave_out();
+	if (bk_filter.has_uid && bk_filter.uid != task->cred->uid.val)
+		return bk_leave_out();
+	if (bk_filter.netns && bk_filter.netns != task->nsproxy->net_ns->ns.inum)
+		return bk_leave_out();
+	if (bk_filter.comm_mask[0]) {
+		u64 comm[2];
+
+		comm[0] = *(const u64 *)&task->comm[0];
+		comm[1] = *(const u64 *)&task->comm[8];
+		if (((comm[0] ^ bk_filter.comm[0]) & bk_filter.comm_mask[0]) |
+		    ((comm[1] ^ bk_filter.comm[1]) & bk_filter.comm_mask[1]))
+			return bk_leave_out();
+	}
+	if (bk_filter.cgroup && !bk_in_cgroup(task))
+		return bk_leave_out();
+	return true;
+}
+
+#endif

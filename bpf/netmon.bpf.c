@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * netmon: buffers that the network stack gave up, at the tracepoint skb:kfree_skb.
+ *
+ * The tracepoint fires in kfree_skb() and its relatives and not in consume_skb(), so it sees what
+ * the kernel itself calls a drop, just before the buffer is freed. It is taken BTF-typed (tp_btf):
+ * all kernels from 5.10 on have it, fields are plain loads, and it costs least.
+ *
+ * Not seen: what never became an skb (drops in the network card, its driver's rings, at XDP),
+ * queues that free with another function, and hardware forwarding.
+ *
+ * With a summary key the packet is counted here and nothing goes to user space. Counters exist
+ * twice; `epoch` says which set counts. The reader flips it, waits until no program can still be
+ * using the old set, then reads and empties that at leisure: no count is lost and none appears twice.
+ */
+#include "bk.bpf.h"
+#include "pkt.h"
+#include "netmon.h"
+
+enum {
+	AF_UNIX = 1,
+	AF_NETLINK = 16,
+	ARPHRD_ETHER = 1,
+	ARPHRD_LOOPBACK = 772,
+	PACKET_HOST = 0,
+	MAC_UNSET = 0xffff,
+	VLAN_VID = 0xfff,
+};
+
+const volatile struct netmon_config config;
+
+unsigned int epoch;
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, u32);
+	__type(value, struct netmon_totals);
+} totals SEC(".maps");
+
+struct rows {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(union netmon_row_key));
+	__uint(value_size, sizeof(struct netmon_row));
+} rows0 SEC(".maps"), rows1 SEC(".maps");
+
+struct sites {
+	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(max_entries, 1024);
+	__type(key, struct netmon_site);
+	__type(value, u64);
+} sites0 SEC(".maps"), sites1 SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 512);
+	__type(key, u32);
+	__type(value, u8);
+} reasons SEC(".maps");
+
+/* What the program finds out about a buffer. */
+struct drop {
+	struct net_device *dev;	/* only if it is one */
+	u32 ifindex, netns, reason, kind, pkt_type;
+	u64 location;
+	struct pkt_src src;
+	u32 protocol;
+	u16 vlan_tci, vlan_proto;
+	bool ether;
+};
+
+#define has_arg(field) bpf_core_field_exists(((struct trace_event_raw_kfree_skb *)0)->field)
+
+/* A namespace knows its loopback device, and that device knows its namespace. */
+static __always_inline bool is_net(struct net *net)
+{
+	struct net_device *lo = net->loopback_dev;
+
+	return lo->nd_net.net == net;
+}
+
+/*
+ * skb->dev shares its place with other things (a tree node, UDP's scratch word), and a read through
+ * a wrong pointer gives zeros or garbage. It is believed only if its namespace proves to be one.
+ */
+static __always_inline bool is_device(struct net_device *dev)
+{
+	struct net *net = dev->nd_net.net;
+
+	return net && dev->ifindex > 0 && is_net(net);
+}
+
+/* The interface by the route, for buffers that no longer carry a device. Untyped, so it is copied. */
+static __always_inline bool device_of_route(struct sk_buff *skb, struct drop *d)
+{
+	struct dst_entry *dst = (void *)(skb->_skb_refdst & ~3UL);
+	struct net_device *dev = NULL, *lo = NULL;
+	struct net *net = NULL, *back = NULL;
+	int ifindex = 0;
+
+	if (!dst)
+		return false;
+	bpf_core_read(&dev, sizeof(dev), &dst->dev);
+	if (!dev)
+		return false;
+	bpf_core_read(&net, sizeof(net), &dev->nd_net.net);
+	bpf_core_read(&ifindex, sizeof(ifindex), &dev->ifindex);
+	bpf_core_read(&lo, sizeof(lo), &net->loopback_dev);
+	bpf_core_read(&back, sizeof(back), &lo->nd_net.net);
+	if (!net || back != net || ifindex <= 0)
+		return false;
+	d->ifindex = ifindex;
+	bpf_core_read(&d->netns, sizeof(d->netns), &net->ns.inum);
+	return true;
+}
+
+static __always_inline void find_device(struct sk_buff *skb, struct sock *rx_sk, struct drop *d)
+{
+	struct net_device *dev = skb->dev;
+	struct sock *sk = skb->sk;
+
+	d->ether = true;
+	if (is_device(dev)) {
+		d->dev = dev;
+		d->ifindex = dev->ifindex;
+		d->netns = dev->nd_net.net->ns.inum;
+		d->ether = dev->type == ARPHRD_ETHER || dev->type == ARPHRD_LOOPBACK;
+		return;
+	}
+	if (device_of_route(skb, d))
+		return;
+	d->ifindex = skb->skb_iif;
+	if (sk && is_net(sk->__sk_common.skc_net.net))
+		d->netns = sk->__sk_common.skc_net.net->ns.inum;
+	else if (rx_sk && is_net(rx_sk->__sk_common.skc_net.net))
+		d->netns = rx_sk->__sk_common.skc_net.net->ns.inum;
+}
+
+static __always_inline u16 vlan_proto(struct sk_buff *skb)
+{
+	struct sk_buff___old *old = (void *)skb;
+
+	if (bpf_core_field_exists(old->vlan_present) && !BPF_CORE_READ_BITFIELD(old, vlan_present))
+		return 0;
+	return bpf_ntohs(skb->vlan_proto);
+}
+
+/* Where the headers start, if there are any, and how many bytes from there are in one piece. */
+static __always_inline void find_headers(struct sk_buff *skb, struct drop *d)
+{
+	u16 mac = skb->mac_header, net = skb->network_header, family;
+	struct sock *sk = skb->sk;
+	u32 tail = skb->tail, start;
+
+	d->protocol = bpf_ntohs(skb->protocol);
+	d->kind = NETMON_NONE;
+	if (!d->dev && sk) {
+		family = sk->__sk_common.skc_family;
+		if (family == AF_UNIX || family == AF_NETLINK) {
+			d->kind = family == AF_UNIX ? NETMON_UNIX : NETMON_NETLINK;
+			return;
+		}
+	}
+	if (mac != MAC_UNSET && mac != net && mac < tail && d->ether &&
+	    (net < mac || net - mac >= 14)) {
+		start = mac;
+		d->kind = NETMON_L2;
+	} else if (net && net < tail && d->protocol) {
+		start = net;
+		d->kind = NETMON_L3;
+	} else {
+		return;
+	}
+	d->src.data = skb->head + start;
+	d->src.len = tail - start;
+	d->vlan_proto = vlan_proto(skb);
+	if (d->vlan_proto)
+		d->vlan_tci = skb->vlan_tci;
+}
+
+static __always_inline void parse(struct drop *d, u32 want, struct pkt *p)
+{
+	u32 off = 0, eth_proto = d->protocol;
+
+	if (d->kind == NETMON_L2) {
+		if (!pkt_parse_l2(&d->src, want, &off, &eth_proto, p))
+			return;
+	} else if (d->kind != NETMON_L3) {
+		return;
+	}
+	pkt_parse_l3(&d->src, off, eth_proto, want, p);
+}
+
+/* ---- filters ---- */
+
+static __always_inline bool want_location(u64 location)
+{
+	bool within = false;
+
+	if (!config.ovs)
+		return true;
+	for (int i = 0; i < NETMON_RANGES; i++)
+		within |= location >= config.ovs_range[i][0] && location <= config.ovs_range[i][1];
+	return within == (config.ovs == 1);
+}
+
+static __always_inline bool want_reason(u32 reason)
+{
+	if (!config.reasons)
+		return true;
+	return !!bpf_map_lookup_elem(&reasons, &reason) == (config.reasons == 1);
+}
+
+static __always_inline void device_name(struct drop *d, u64 name[2])
+{
+	name[0] = d->dev ? *(const u64 *)&d->dev->name[0] : 0;
+	name[1] = d->dev ? *(const u64 *)&d->dev->name[8] : 0;
+}
+
+/* The bytes in front of the first NUL (little endian); behind it may be rests of an older name. */
+static __always_inline u64 before_nul(u64 word, bool *ended)
+{
+	u64 nul = (word - 0x0101010101010101) & ~word & 0x8080808080808080;
+
+	if (!nul)
+		return word;
+	*ended = true;
+	return word & (((nul & -nul) >> 7) - 1);
+}
+
+static __always_inline bool want_device(struct drop *d)
+{
+	u64 name[2];
+
+	if (bk_filter.netns && d->netns != bk_filter.netns)
+		return false;
+	if (!config.has_ifname)
+		return true;
+	device_name(d, name);
+	return !((name[0] ^ config.ifname[0]) & config.ifname_mask[0]) &&
+	       !((name[1] ^ config.ifname[1]) & config.ifname_mask[1]);
+}
+
+static __always_inline bool in_net(const unsigned char addr[16])
+{
+	u64 a[2];
+
+	__builtin_memcpy(a, addr, 16);
+	return !((a[0] ^ config.addr[0]) & config.mask[0]) && !((a[1] ^ config.addr[1]) & config.mask[1]);
+}
+
+static __always_inline bool is_port(const struct pkt *p)
+{
+	for (int i = 0; i < NETMON_PORTS; i++)
+		if (i < config.nports && (p->sport == config.ports[i] || p->dport == config.ports[i]))
+			return true;
+	return false;
+}
+
+static __always_inline bool by_packet(void)
+{
+	return config.skip_tcp || config.addr_family || config.nports || config.has_eth ||
+	       config.has_l4 || config.has_vlan;
+}
+
+static __always_inline bool want_packet(struct drop *d, const struct pkt *p)
+{
+	if (config.skip_tcp && d->pkt_type == PACKET_HOST && p->flags & (PKT_V4 | PKT_V6) &&
+	    p->l4_proto == PKT_IP_TCP)
+		return false;
+	if (config.addr_family) {
+		if (!(p->flags & (config.addr_family == 4 ? PKT_V4 | PKT_ARP : PKT_V6)))
+			return false;
+		if (!in_net(p->src) && !in_net(p->dst))
+			return false;
+	}
+	if (config.has_eth && p->eth_proto != config.eth_proto)
+		return false;
+	if (config.has_l4 && (!(p->flags & (PKT_V4 | PKT_V6)) || p->l4_proto != config.l4_proto))
+		return false;
+	if (config.nports && (!(p->flags & PKT_PORTS) || !is_port(p)))
+		return false;
+	if (config.has_vlan && !(d->vlan_proto && (d->vlan_tci & VLAN_VID) == config.vlan) &&
+	    !(p->vlans > 0 && (p->vlan[0] & VLAN_VID) == config.vlan) &&
+	    !(p->vlans > 1 && (p->vlan[1] & VLAN_VID) == config.vlan))
+		return false;
+	return true;
+}
+
+/* ---- counting ---- */
+
+static __always_inline u32 class_of(const struct pkt *p)
+{
+	u32 class = NETMON_CLASS_OTHER;
+
+	if (p->flags & (PKT_V4 | PKT_V6)) {
+		class = NETMON_IP_OTHER;
+		if (p->l4_proto == PKT_IP_TCP)
+			class = (p->tcp_flags & PKT_TCP_SYN ? NETMON_TCP_SYN : 0) |
+				(p->tcp_flags & PKT_TCP_RST ? NETMON_TCP_RST : 0) |
+				(p->tcp_flags & PKT_TCP_FIN ? NETMON_TCP_FIN : 0);
+		else if (p->l4_proto == PKT_IP_UDP)
+			class = NETMON_IP_UDP;
+		else if (p->l4_proto == PKT_IP_VRRP)
+			class = NETMON_IP_VRRP;
+		if (p->flags & PKT_V6)
+			class += NETMON_CLASS_IPV6;
+	} else if (p->eth_proto == PKT_ETH_ARP) {
+		class = p->arp_op == 1 ? NETMON_CLASS_ARP_REQUEST :
+			p->arp_op == 2 ? NETMON_CLASS_ARP_REPLY : NETMON_CLASS_ARP_OTHER;
+	} else if (p->eth_proto == PKT_ETH_LLDP) {
+		class = NETMON_CLASS_LLDP;
+	}
+	return class;
+}
+
+static __always_inline void flow_key(const struct pkt *p, union netmon_row_key *k)
+{
+	u64 a[2], b[2];
+	bool swap;
+
+	if (p->flags & (PKT_V4 | PKT_ARP))
+		k->flow.family = 4;
+	else if (p->flags & PKT_V6)
+		k->flow.family = 6;
+	k->flow.eth_proto = p->eth_proto;
+	k->flow.l4_proto = p->l4_proto;
+	__builtin_memcpy(a, p->src, 16);
+	__builtin_memcpy(b, p->dst, 16);
+	/* both directions are one flow: any order will do, so long as it is always the same */
+	swap = config.key == NETMON_FLOW &&
+	       (a[0] != b[0] ? a[0] > b[0] : a[1] != b[1] ? a[1] > b[1] : p->sport > p->dport);
+	if (swap) {
+		__builtin_memcpy(k->flow.src, b, 16);
+		__builtin_memcpy(k->flow.dst, a, 16);
+		k->flow.sport = p->dport;
+		k->flow.dport = p->sport;
+	} else {
+		__builtin_memcpy(k->flow.src, a, 16);
+		__builtin_memcpy(k->flow.dst, b, 16);
+		k->flow.sport = p->sport;
+		k->flow.dport = p->dport;
+	}
+}
+
+static __always_inline void row_key(struct drop *d, const struct pkt *p, union netmon_row_key *k)
+{
+	switch (config.key) {
+	case NETMON_NETNS:
+		k->netns = d->netns;
+		break;
+	case NETMON_REASON:
+		k->reason = d->reason;
+		break;
+	case NETMON_LOCATION:
+		k->location = d->location;
+		break;
+	case NETMON_DMAC:
+	case NETMON_SMAC:
+		if (!(p->flags & PKT_MAC))
+			break;
+		__builtin_memcpy(k->mac.mac, config.key == NETMON_DMAC ? p->dmac : p->smac, 6);
+		k->mac.has = 1;
+		break;
+	case NETMON_DIP:
+	case NETMON_SIP:
+		if (!(p->flags & (PKT_V4 | PKT_V6)))
+			break;
+		__builtin_memcpy(k->ip.addr, config.key == NETMON_DIP ? p->dst : p->src, 16);
+		k->ip.family = p->flags & PKT_V4 ? 4 : 6;
+		break;
+	case NETMON_FLOW:
+	case NETMON_FLOW_SRC:
+		flow_key(p, k);
+		break;
+	case NETMON_IFNAME: {
+		u64 name[2];
+		bool ended = false;
+
+		device_name(d, name);
+		name[0] = before_nul(name[0], &ended);
+		name[1] = ended ? 0 : before_nul(name[1], &ended);
+		__builtin_memcpy(k->dev.name, name, 16);
+		k->dev.netns = d->netns;
+		k->dev.ifindex = d->ifindex;
+		break;
+	}
+	case NETMON_PROTO:
+		k->proto.eth_proto = p->eth_proto;
+		k->proto.l4_proto = p->l4_proto;
+		k->proto.has_l4 = !!(p->flags & (PKT_V4 | PKT_V6));
+		k->proto.kind = d->kind;
+		break;
+	}
+}
+
+static const struct netmon_row no_row;
+static const u64 no_site;
+
+/* The value of a key, made if it is new; NULL if the table is full. */
+static __always_inline void *slot(void *map, const void *key, const void *fresh)
+{
+	void *v = bpf_map_lookup_elem(map, key);
+
+	if (v)
+		return v;
+	bpf_map_update_elem(map, key, fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(map, key);
+}
+
+static __always_inline void count(struct drop *d, const struct pkt *p)
+{
+	struct netmon_site site = { .location = d->location, .reason = d->reason };
+	u32 set = *(volatile u32 *)&epoch & 1, class = class_of(p);
+	struct netmon_totals *t = bpf_map_lookup_elem(&totals, &set);
+	union netmon_row_key key = {};
+	struct netmon_row *row;
+	u64 *n;
+
+	bk_forget(class, d->location);
+	if (!t || class >= NETMON_CLASSES)
+		return;
+	bk_add(&t->pkt_type[d->pkt_type & 7], 1);
+	n = set ? slot(&sites1, &site, &no_site) : slot(&sites0, &site, &no_site);
+	if (n)
+		bk_add(n, 1);
+	if (d->kind == NETMON_UNIX) {
+		bk_add(&t->unix_sockets, 1);
+		return;
+	}
+	bk_add(&t->n[class], 1);
+	row_key(d, p, &key);
+	row = set ? slot(&rows1, &key, &no_row) : slot(&rows0, &key, &no_row);
+	if (row)
+		bk_add(&row->n[class], 1);
+}
+
+/* ---- one line a drop ---- */
+
+static __always_inline void fill(struct sk_buff *skb, struct drop *d, struct netmon_event *e)
+{
+	struct skb_shared_info *shared = (void *)(skb->head + skb->end);
+	u8 small[4] = {};
+	u32 cap = d->src.len;
+
+	if (cap > NETMON_BYTES)
+		cap = NETMON_BYTES;
+	e->time = bpf_ktime_get_ns();
+	e->location = d->location;
+	e->netns = d->netns;
+	e->ifindex = d->ifindex;
+	e->reason = d->reason;
+	e->len = skb->len;
+	e->protocol = d->protocol;
+	e->vlan_tci = d->vlan_tci;
+	e->vlan_proto = d->vlan_proto;
+	bk_read(&e->gso_segs, sizeof(e->gso_segs), &shared->gso_segs);
+	bk_read(&small, 1, &shared->nr_frags);
+	e->nr_frags = small[0];
+	e->pkt_type = d->pkt_type;
+	e->kind = d->kind;
+	e->cap_len = cap;
+	e->pad = 0;
+	device_name(d, (u64 *)e->ifname);
+	bk_read_some(e->bytes, NETMON_BYTES, cap, d->src.data);
+}
+
+static __always_inline void emit(void *ctx, struct sk_buff *skb, struct drop *d)
+{
+	if (config.stack) {
+		struct netmon_stack_event *s = bk_reserve(sizeof(*s));
+		long n;
+
+		if (!s)
+			return;
+		fill(skb, d, &s->e);
+		__builtin_memset(s->stack, 0, sizeof(s->stack));
+		n = bpf_get_stack(ctx, s->stack, sizeof(s->stack), 0);
+		s->stack_bytes = n > 0 ? n : 0;
+		bk_submit(s);
+	} else {
+		struct netmon_event *e = bk_reserve(sizeof(*e));
+
+		if (!e)
+			return;
+		fill(skb, d, e);
+		bk_submit(e);
+	}
+}
+
+/* Looks at a buffer; is it a drop that is asked for? Arguments of the tracepoint: the buffer, the
+ * location, from 5.17 the reason, from 6.11 the receiving socket. */
+static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, struct pkt *p)
+{
+	struct sk_buff *skb = (void *)ctx[0];
+	struct sock *rx_sk = NULL;
+
+	d->location = ctx[1];
+	if (has_arg(reason)) {
+		d->reason = ctx[2];
+		/* the caller kept the buffer, or was content with it */
+		if (d->reason == bpf_core_enum_value(enum skb_drop_reason, SKB_NOT_DROPPED_YET))
+			return false;
+		if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_CONSUMED) &&
+		    d->reason == bpf_core_enum_value(enum skb_drop_reason, SKB_CONSUMED))
+			return false;
+	}
+	if (has_arg(rx_sk))
+		rx_sk = (void *)ctx[3];
+	if (!want_reason(d->reason) || !want_location(d->location))
+		return bk_leave_out();
+	find_device(skb, rx_sk, d);
+	if (!want_device(d))
+		return bk_leave_out();
+	find_headers(skb, d);
+	bk_forget(d->kind, d->location);
+	d->pkt_type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
+	if (config.skip_unix && d->kind == NETMON_UNIX)
+		return bk_leave_out();
+	if (must_parse || by_packet()) {
+		parse(d, must_parse || config.addr_family ? PKT_WANT_ALL : 0, p);
+		bk_forget(p->flags, d->location);
+		bk_forget(p->l4_proto, d->location);
+		bk_forget(p->eth_proto, d->location);
+		if (by_packet() && !want_packet(d, p))
+			return bk_leave_out();
+	}
+	return true;
+}
+
+SEC("tp_btf/kfree_skb")
+int line__tp_btf(u64 *ctx)
+{
+	struct drop d = {};
+	struct pkt p = {};
+
+	if (look(ctx, false, &d, &p))
+		emit(ctx, (void *)ctx[0], &d);
+	return 0;
+}
+
+SEC("tp_btf/kfree_skb")
+int count__tp_btf(u64 *ctx)
+{
+	struct drop d = {};
+	struct pkt p = {};
+
+	if (look(ctx, true, &d, &p))
+		count(&d, &p);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

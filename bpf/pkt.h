@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The one packet parser, compiled for programs and for user space.
+ *
+ * It copies each header out of its source with pkt_load() and never follows a pointer into the
+ * packet, so the same lines serve a buffer in user space and kernel memory behind an skb. Every
+ * load is checked against the length; what is cut off is PKT_TRUNCATED, what contradicts itself
+ * PKT_MALFORMED, and fields are valid only where the flags say so.
+ *
+ * Formats: IEEE 802.3, 802.1Q, 802.1ad; RFC 791, 8200, 4302, 826, 792, 4443, 9293, 768.
+ */
+#ifndef BK_PKT_H
+#define BK_PKT_H
+
+enum {
+	PKT_ETH_IPV4 = 0x0800,
+	PKT_ETH_ARP = 0x0806,
+	PKT_ETH_VLAN = 0x8100,
+	PKT_ETH_IPV6 = 0x86dd,
+	PKT_ETH_QINQ = 0x88a8,
+	PKT_ETH_LLDP = 0x88cc,
+	PKT_ETH_MIN = 0x0600, /* below: a length, and LLC follows */
+};
+
+enum {
+	PKT_IP_ICMP = 1,
+	PKT_IP_TCP = 6,
+	PKT_IP_UDP = 17,
+	PKT_IP_ICMP6 = 58,
+	PKT_IP_VRRP = 112,
+	/* IPv6 extension headers */
+	PKT_IP_HOPOPTS = 0,
+	PKT_IP_ROUTING = 43,
+	PKT_IP_FRAGMENT = 44,
+	PKT_IP_AUTH = 51,
+	PKT_IP_NONE = 59,
+	PKT_IP_DSTOPTS = 60,
+	PKT_EXT_MAX = 8, /* extension headers that are followed */
+};
+
+enum pkt_flags {
+	PKT_MAC = 1 << 0,	/* dmac, smac */
+	PKT_V4 = 1 << 1,	/* src, dst (4 bytes), l4_proto */
+	PKT_V6 = 1 << 2,	/* src, dst (16 bytes), l4_proto */
+	PKT_ARP = 1 << 3,	/* arp_op; src, dst: the protocol addresses, IPv4 */
+	PKT_PORTS = 1 << 4,	/* sport, dport */
+	PKT_TCP = 1 << 5,	/* tcp_flags, tcp_seq */
+	PKT_ICMP = 1 << 6,	/* icmp_type, icmp_code */
+	PKT_FRAGMENT = 1 << 7,	/* a fragment of a larger packet */
+	PKT_LATER = 1 << 8,	/* a fragment after the first: no transport header */
+	PKT_TRUNCATED = 1 << 9,	/* the headers end before they are complete */
+	PKT_MALFORMED = 1 << 10, /* a header contradicts itself */
+	PKT_LLC = 1 << 11,	/* 802.3 with a length instead of a type */
+	PKT_PAYLOAD = 1 << 12,	/* payload: bytes behind the transport header, by the headers' word */
+};
+
+enum { PKT_TCP_FIN = 1, PKT_TCP_SYN = 2, PKT_TCP_RST = 4, PKT_TCP_PSH = 8, PKT_TCP_ACK = 16, PKT_TCP_URG = 32 };
+
+/* Copies are made in words, so that no byte is handled alone. */
+#define PKT_ALIGNED __attribute__((aligned(8)))
+
+struct pkt {
+	unsigned int flags;
+	unsigned short eth_proto; /* the innermost, host order; 0: none or LLC */
+	unsigned char l4_proto;
+	unsigned char vlans;	  /* tags in front, also those past the two that are kept */
+	unsigned short vlan[2];	  /* tag control, outermost first, host order */
+	unsigned char src[16] PKT_ALIGNED, dst[16] PKT_ALIGNED;
+	unsigned char dmac[6], smac[6];
+	unsigned short sport, dport;
+	unsigned short arp_op;
+	unsigned char tcp_flags, icmp_type, icmp_code;
+	unsigned char pad;
+	unsigned short frag_off;  /* bytes */
+	unsigned int tcp_seq;
+	unsigned int payload;
+};
+
+/* What to copy; the rest of the work is done in any case. A constant in programs, so the rest vanishes. */
+enum { PKT_WANT_MAC = 1, PKT_WANT_ADDR = 2, PKT_WANT_ALL = 3 };
+
+struct pkt_src {
+	const void *data;
+	unsigned int len; /* bytes that are there */
+};
+
+#ifdef __bpf__
+#define PKT_INLINE static __always_inline
+#define pkt_copy(dst, n, src) bk_read((dst), (n), (src))
+#define pkt_forget(x, s) bk_forget(x, (s)->len)
+#else
+#include <stdbool.h>
+#include <string.h>
+#define PKT_INLINE static inline
+#define pkt_copy(dst, n, src) memcpy((dst), (src), (n))
+#define pkt_forget(x, s) ((void)0)
+#endif
+
+#define pkt_be16(p) ((unsigned short)((p)[0] << 8 | (p)[1]))
+#define pkt_be32(p) ((unsigned int)(p)[0] << 24 | (p)[1] << 16 | (p)[2] << 8 | (p)[3])
+
+/* Copies n bytes, a constant, from offset off; false where the source ends before. */
+PKT_INLINE bool pkt_load(const struct pkt_src *s, unsigned int off, void *dst, unsigned int n)
+{
+	if (off + n > s->len)
+		return false;
+	pkt_copy(dst, n, (const char *)s->data + off);
+	return true;
+}
+
+PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int l4_len, struct pkt *p)
+{
+	unsigned char h[16] PKT_ALIGNED;
+
+	pkt_forget(p->flags, s);
+	pkt_forget(l4_len, s);
+	switch (p->l4_proto) {
+	case PKT_IP_TCP:
+		/* as far as the flags; the rest may be cut off without harm */
+		if (!pkt_load(s, off, h, 14))
+			goto ports_only;
+		p->tcp_flags = h[13];
+		p->tcp_seq = pkt_be32(h + 4);
+		p->flags |= PKT_TCP;
+		if (l4_len >= (h[12] >> 4) * 4u && (h[12] >> 4) >= 5) {
+			p->payload = l4_len - (h[12] >> 4) * 4;
+			p->flags |= PKT_PAYLOAD;
+		} else {
+			p->flags |= PKT_MALFORMED;
+		}
+		break;
+	case PKT_IP_UDP:
+		if (!pkt_load(s, off, h, 8))
+			goto ports_only;
+		if (pkt_be16(h + 4) >= 8 && pkt_be16(h + 4) <= l4_len) {
+			p->payload = pkt_be16(h + 4) - 8;
+			p->flags |= PKT_PAYLOAD;
+		} else {
+			p->flags |= PKT_MALFORMED;
+		}
+		break;
+	case PKT_IP_ICMP:
+	case PKT_IP_ICMP6:
+		if (!pkt_load(s, off, h, 2)) {
+			p->flags |= PKT_TRUNCATED;
+			return;
+		}
+		p->icmp_type = h[0];
+		p->icmp_code = h[1];
+		p->flags |= PKT_ICMP;
+		return;
+	default:
+		return;
+	}
+	goto ports;
+ports_only:
+	p->flags |= PKT_TRUNCATED;
+	if (!pkt_load(s, off, h, 4))
+		return;
+ports:
+	p->sport = pkt_be16(h);
+	p->dport = pkt_be16(h + 2);
+	p->flags |= PKT_PORTS;
+}
+
+/* The IP headers move *off to the transport header, of *len bytes; false if there is none to look at. */
+PKT_INLINE bool pkt_ipv4(const struct pkt_src *s, unsigned int *off, unsigned int want, unsigned int *l4_len,
+			 struct pkt *p)
+{
+	unsigned char h[24] PKT_ALIGNED;
+	unsigned int ihl, len, frag;
+
+	if (!pkt_load(s, *off, h, 20)) {
+		p->flags |= PKT_TRUNCATED;
+		return false;
+	}
+	ihl = (h[0] & 15) * 4;
+	len = pkt_be16(h + 2);
+	if (h[0] >> 4 != 4 || ihl < 20) {
+		p->flags |= PKT_MALFORMED;
+		return false;
+	}
+	p->flags |= PKT_V4;
+	p->l4_proto = h[9];
+	if (want & PKT_WANT_ADDR) {
+		__builtin_memcpy(p->src, h + 12, 4);
+		__builtin_memcpy(p->dst, h + 16, 4);
+	}
+	frag = pkt_be16(h + 6);
+	p->frag_off = (frag & 0x1fff) * 8;
+	if (frag & 0x3fff)
+		p->flags |= PKT_FRAGMENT;
+	if (frag & 0x1fff) {
+		p->flags |= PKT_LATER;
+		return false;
+	}
+	if (len == 0) /* the length is in the skb: a packet larger than the field (BIG TCP) */
+		len = 0xffff;
+	if (len < ihl) {
+		p->flags |= PKT_MALFORMED;
+		return false;
+	}
+	*off += ihl;
+	*l4_len = frag & 0x2000 ? 0xffff : len - ihl;
+	return true;
+}
+
+PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int want, unsigned int *l4_len,
+			 struct pkt *p)
+{
+	unsigned char h[40] PKT_ALIGNED, e[8] PKT_ALIGNED;
+	unsigned int len, next, off = *at, start = off + 40, i;
+
+	if (!pkt_load(s, off, h, 40)) {
+		p->flags |= PKT_TRUNCATED;
+		return false;
+	}
+	if (h[0] >> 4 != 6) {
+		p->flags |= PKT_MALFORMED;
+		return false;
+	}
+	p->flags |= PKT_V6;
+	len = pkt_be16(h + 4);
+	next = h[6];
+	if (want & PKT_WANT_ADDR) {
+		__builtin_memcpy(p->src, h + 8, 16);
+		__builtin_memcpy(p->dst, h + 24, 16);
+	}
+	off = start;
+#ifdef __bpf__
+#pragma clang loop unroll(disable)
+#endif
+	for (i = 0; i < PKT_EXT_MAX; i++) {
+		p->l4_proto = next;
+		if (next != PKT_IP_HOPOPTS && next != PKT_IP_ROUTING && next != PKT_IP_DSTOPTS &&
+		    next != PKT_IP_AUTH && next != PKT_IP_FRAGMENT)
+			break;
+		if (!pkt_load(s, off, e, 4)) {
+			p->flags |= PKT_TRUNCATED;
+			return false;
+		}
+		if (next == PKT_IP_FRAGMENT) {
+			unsigned int frag = pkt_be16(e + 2);
+
+			p->frag_off = frag & 0xfff8;
+			if (frag & 0xfff9) /* an atomic fragment (RFC 6946) is no fragment */
+				p->flags |= PKT_FRAGMENT;
+			off += 8;
+			if (p->frag_off) {
+				p->l4_proto = e[0];
+				p->flags |= PKT_LATER;
+				return false;
+			}
+		} else if (next == PKT_IP_AUTH) {
+			off += (e[1] + 2u) * 4;
+		} else {
+			off += (e[1] + 1u) * 8;
+		}
+		next = e[0];
+	}
+	if (i == PKT_EXT_MAX) {
+		p->flags |= PKT_MALFORMED;
+		return false;
+	}
+	if (len == 0 || p->flags & PKT_FRAGMENT) /* a jumbogram, or unknown as yet */
+		len = 0xffff;
+	else if (len < off - start) {
+		p->flags |= PKT_MALFORMED;
+		return false;
+	} else {
+		len -= off - start;
+	}
+	*at = off;
+	*l4_len = len;
+	return true;
+}
+
+/* From the network header on, of the ethertype given. */
+PKT_INLINE void pkt_parse_l3(const struct pkt_src *s, unsigned int off, unsigned int eth_proto,
+			     unsigned int want, struct pkt *p)
+{
+	unsigned char h[8] PKT_ALIGNED;
+	unsigned int l4_len = 0;
+	bool l4 = false;
+
+	pkt_forget(off, s);
+	pkt_forget(eth_proto, s);
+	pkt_forget(p->flags, s);
+	p->eth_proto = eth_proto;
+	switch (eth_proto) {
+	case PKT_ETH_IPV4:
+		l4 = pkt_ipv4(s, &off, want, &l4_len, p);
+		break;
+	case PKT_ETH_IPV6:
+		l4 = pkt_ipv6(s, &off, want, &l4_len, p);
+		break;
+	case PKT_ETH_ARP:
+		if (!pkt_load(s, off, h, 8)) {
+			p->flags |= PKT_TRUNCATED;
+			return;
+		}
+		p->arp_op = pkt_be16(h + 6);
+		/* Ethernet and IPv4, the only kind that is met: addresses at fixed places */
+		if (pkt_be16(h) != 1 || pkt_be16(h + 2) != PKT_ETH_IPV4 || h[4] != 6 || h[5] != 4) {
+			p->flags |= PKT_MALFORMED;
+			return;
+		}
+		p->flags |= PKT_ARP;
+		if (want & PKT_WANT_ADDR &&
+		    (!pkt_load(s, off + 14, p->src, 4) || !pkt_load(s, off + 24, p->dst, 4)))
+			p->flags |= PKT_TRUNCATED;
+		break;
+	}
+	if (l4)
+		pkt_l4(s, off, l4_len, p);
+}
+
+/* The Ethernet header and its VLAN tags: to *off and *eth_proto of what follows; false if nothing does. */
+PKT_INLINE bool pkt_parse_l2(const struct pkt_src *s, unsigned int want, unsigned int *at, unsigned int *eth_proto,
+			     struct pkt *p)
+{
+	unsigned char h[16] PKT_ALIGNED;
+	unsigned int off = 14, proto;
+
+	if (!pkt_load(s, 0, h, 14)) {
+		p->flags |= PKT_TRUNCATED;
+		return false;
+	}
+	p->flags |= PKT_MAC;
+	if (want & PKT_WANT_MAC) {
+		__builtin_memcpy(p->dmac, h, 6);
+		__builtin_memcpy(p->smac, h + 6, 6);
+	}
+	proto = pkt_be16(h + 12);
+#ifdef __bpf__
+#pragma clang loop unroll(full)
+#endif
+	for (int i = 0; i < 2; i++) {
+		if (proto != PKT_ETH_VLAN && proto != PKT_ETH_QINQ)
+			break;
+		if (!pkt_load(s, off, h, 4)) {
+			p->flags |= PKT_TRUNCATED;
+			return false;
+		}
+		p->vlan[i] = pkt_be16(h);
+		p->vlans = i + 1;
+		proto = pkt_be16(h + 2);
+		off += 4;
+	}
+	if (proto < PKT_ETH_MIN) {
+		p->flags |= PKT_LLC;
+		return false;
+	}
+	*at = off;
+	*eth_proto = proto;
+	return true;
+}
+
+/* From the Ethernet header on. p is all zero before. */
+PKT_INLINE void pkt_parse(const struct pkt_src *s, unsigned int want, struct pkt *p)
+{
+	unsigned int off, eth_proto;
+
+	if (pkt_parse_l2(s, want, &off, &eth_proto, p))
+		pkt_parse_l3(s, off, eth_proto, want, p);
+}
+
+#endif

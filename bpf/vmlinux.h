@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The kernel as bpfkit reads it: only the types and fields that some program uses, grouped by
+ * subsystem. Field offsets are relocated at load time (CO-RE), so order and gaps mean nothing and
+ * nothing here depends on the architecture. A type that changed has a flavour (NAME___old) beside
+ * it, with the kernel release that changed it.
+ *
+ * Constants of the user API stand in uapi.def, which a unit test holds against the kernel's headers.
+ */
+#ifndef __VMLINUX_H__
+#define __VMLINUX_H__
+
+typedef unsigned char __u8;
+typedef unsigned short __u16;
+typedef unsigned int __u32;
+typedef unsigned long long __u64;
+typedef signed char __s8;
+typedef short __s16;
+typedef int __s32;
+typedef long long __s64;
+typedef __u16 __be16;
+typedef __u32 __be32;
+typedef __u64 __be64;
+typedef __u16 __sum16;
+typedef __u32 __wsum;
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s8 s8;
+typedef __s16 s16;
+typedef __s32 s32;
+typedef __s64 s64;
+typedef _Bool bool;
+enum { false, true };
+#define NULL ((void *)0)
+
+enum {
+#define UAPI(name, value) name = value,
+#include "uapi.def"
+#undef UAPI
+};
+
+#pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
+
+/* ---- namespaces, cgroups, credentials ---- */
+
+struct ns_common {
+	unsigned int inum;
+};
+
+struct kernfs_node {
+	u64 id;
+};
+
+struct cgroup {
+	struct kernfs_node *kn;
+	int level;
+	struct cgroup *ancestors[];
+};
+
+/* before 6.1: ids instead of pointers */
+struct cgroup___old {
+	int level;
+	u64 ancestor_ids[];
+};
+
+struct css_set {
+	struct cgroup *dfl_cgrp;
+};
+
+typedef struct {
+	unsigned int val;
+} kuid_t;
+
+struct cred {
+	kuid_t uid;
+};
+
+struct net_device;
+
+struct net {
+	struct ns_common ns;
+	struct net_device *loopback_dev;
+};
+
+struct nsproxy {
+	struct net *net_ns;
+};
+
+/* ---- tasks ---- */
+
+struct task_struct {
+	int pid;
+	int tgid;
+	char comm[16];
+	struct task_struct *real_parent;
+	const struct cred *cred;
+	struct nsproxy *nsproxy;
+	struct css_set *cgroups;
+};
+
+struct linux_binprm {
+	const char *filename;
+};
+
+/* ---- networking ---- */
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
+struct net_device {
+	char name[16];
+	int ifindex;
+	unsigned short type;
+	possible_net_t nd_net;
+};
+
+struct dst_entry {
+	struct net_device *dev;
+};
+
+struct sock_common {
+	unsigned short skc_family;
+	possible_net_t skc_net;
+};
+
+struct sock {
+	struct sock_common __sk_common;
+};
+
+struct skb_shared_info {
+	u8 nr_frags;
+	unsigned short gso_size;
+	unsigned short gso_segs;
+};
+
+struct sk_buff {
+	struct net_device *dev;
+	struct sock *sk;
+	unsigned long _skb_refdst;
+	unsigned int len;
+	unsigned int data_len;
+	__u8 pkt_type : 3;
+	int skb_iif;
+	__be16 vlan_proto;
+	__u16 vlan_tci;
+	__be16 protocol;
+	__u16 network_header;
+	__u16 mac_header;
+	unsigned int tail;
+	unsigned int end;
+	unsigned char *head;
+	unsigned char *data;
+};
+
+/* before 6.0 a bit says whether the tag counts; later an all-zero vlan_all means none */
+struct sk_buff___old {
+	__u8 vlan_present : 1;
+};
+
+/* Numbered anew in every release: only the relocated values and the running kernel's names count. */
+enum skb_drop_reason {
+	SKB_NOT_DROPPED_YET = 0,
+	SKB_CONSUMED = 1,
+};
+
+/* from 5.17 the tracepoint carries a reason, from 6.11 also a socket, as its event struct tells */
+struct trace_event_raw_kfree_skb {
+	enum skb_drop_reason reason;
+	void *rx_sk;
+};
+
+/* Here only for its long array of bytes, see bk_read(). */
+struct __kernel_sockaddr_storage {
+	char __data[126];
+};
+
+#pragma clang attribute pop
+#endif

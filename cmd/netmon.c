@@ -1,0 +1,1399 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* netmon: which packets the kernel drops, where and why. */
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "bk.h"
+#include "netmon.h"
+#include "netmon.skel.h"
+#include "pkt.h"
+
+/* ---- options ---- */
+
+static const char *const keys[] = {
+	"netns", "dmac", "smac", "dip", "sip", "flow", "flow-src", "reason", "location", "ifname", "proto", NULL
+};
+static const char *const sorts[] = {
+	"total", "key", "lldp", "arp", "ipv4", "ipv6", "tcp", "udp", "vrrp", "other", NULL
+};
+
+static struct {
+	int key; /* index into keys; -1: lines */
+	int sort;
+	uint32_t threshold, top, rows, vlan;
+	bool no_tcp, no_unix, only_ovs, no_ovs, stack;
+	const char *reasons, *ifname, *proto;
+	struct bk_net host, net;
+	struct bk_list ports;
+} opt = { .key = -1, .threshold = 1, .vlan = UINT32_MAX };
+
+static const struct bk_opt opts[] = {
+	BK_ENUM('s', "by", &opt.key, keys, "KEY", "count by this and report each interval, instead of a line a drop"),
+	BK_LETTER('r', "interval"),
+	BK_U32('t', "threshold", &opt.threshold, 1, UINT32_MAX, "N", "only rows with at least N drops"),
+	BK_U32(0, "top", &opt.top, 1, UINT32_MAX, "N", "only the first N rows"),
+	BK_ENUM(0, "sort", &opt.sort, sorts, "COLUMN", "order of the rows"),
+	BK_U32(0, "rows", &opt.rows, 1, 1 << 20, "N", "how many keys can be told apart in an interval (1024; 4096 of addresses and flows)"),
+	BK_FLAG('T', "no-tcp", &opt.no_tcp, "without TCP on its way to this host"),
+	BK_FLAG('U', "no-unix", &opt.no_unix, "without data of unix sockets"),
+	BK_FLAG('o', "only-ovs", &opt.only_ovs, "only Open vSwitch upcalls"),
+	BK_FLAG('O', "no-ovs", &opt.no_ovs, "without Open vSwitch upcalls"),
+	BK_STR(0, "reason", &opt.reasons, "LIST", "only these reasons; with a ! in front, all but these"),
+	BK_IFNAME(0, "ifname", &opt.ifname, "NAME", "only this interface"),
+	BK_HOST(0, "host", &opt.host, "ADDR", "only packets from or to this address"),
+	BK_NET(0, "net", &opt.net, "NET", "only packets from or to this network"),
+	BK_LIST(0, "port", &opt.ports, 0, 65535, "PORT,...", "only packets from or to one of these ports"),
+	BK_STR(0, "proto", &opt.proto, "PROTO", "only ip, ip6, arp, lldp, tcp, udp, icmp, icmp6, ... or an IP protocol number"),
+	BK_U32(0, "vlan", &opt.vlan, 0, 4094, "ID", "only packets with this VLAN tag"),
+	BK_FLAG(0, "stack", &opt.stack, "the kernel's stack under each line"),
+	{ .type = BK_OPT_END }
+};
+
+/* What the run needs besides. */
+static struct {
+	struct bk_ksyms *ksyms;
+	struct bk_enum reasons;		 /* of the core */
+	struct bk_enum subsystems;
+	struct bk_enum sub[8];		 /* of subsystem 1 to 7, loaded when first met */
+	bool sub_tried[8];
+	bool reasons_loaded;
+	struct bk_quiesce quiesce;
+	int cpus;
+	size_t key_size;
+	struct bk_col row_cols[32];
+	uint64_t reported;		 /* reports so far */
+} st = { .quiesce = { -1, -1 } };
+
+/* ---- names ---- */
+
+static const char *const pkt_types[8] = {
+	[PACKET_HOST] = "this-host",	 [PACKET_BROADCAST] = "broadcast", [PACKET_MULTICAST] = "multicast",
+	[PACKET_OTHERHOST] = "other-host", [PACKET_OUTGOING] = "outgoing",  [PACKET_LOOPBACK] = "loopback",
+	[PACKET_USER] = "to-user",	 [PACKET_KERNEL] = "to-kernel",
+};
+static const char *const pkt_type_members[8] = {
+	"this_host", "broadcast", "multicast", "other_host", "outgoing", "loopback", "to_user", "to_kernel",
+};
+
+static const struct {
+	const char *name;
+	uint8_t proto;
+} l4_names[] = {
+	{ "icmp", PKT_IP_ICMP }, { "igmp", 2 }, { "ipip", 4 }, { "tcp", PKT_IP_TCP }, { "udp", PKT_IP_UDP },
+	{ "ipv6", 41 }, { "gre", 47 }, { "esp", 50 }, { "ah", 51 }, { "icmp6", PKT_IP_ICMP6 }, { "ospf", 89 },
+	{ "vrrp", PKT_IP_VRRP }, { "sctp", 132 },
+};
+
+static const struct {
+	const char *name;
+	uint16_t proto;
+} eth_names[] = {
+	{ "ip", PKT_ETH_IPV4 }, { "ip6", PKT_ETH_IPV6 }, { "arp", PKT_ETH_ARP }, { "lldp", PKT_ETH_LLDP },
+};
+
+/* Both write into their own buffer. */
+static const char *l4_name(uint8_t proto)
+{
+	static char number[8];
+
+	for (size_t i = 0; i < ARRAY_LEN(l4_names); i++)
+		if (l4_names[i].proto == proto)
+			return l4_names[i].name;
+	snprintf(number, sizeof(number), "%u", proto);
+	return number;
+}
+
+static const char *eth_name(uint16_t proto)
+{
+	static char number[8];
+
+	for (size_t i = 0; i < ARRAY_LEN(eth_names); i++)
+		if (eth_names[i].proto == proto)
+			return eth_names[i].name;
+	snprintf(number, sizeof(number), "0x%04x", proto);
+	return number;
+}
+
+#define CORE_PREFIX "SKB_DROP_REASON_"
+#define SUBSYS_PREFIX "SKB_DROP_REASON_SUBSYS_"
+
+static void load_reasons(void)
+{
+	if (st.reasons_loaded)
+		return;
+	st.reasons_loaded = true;
+	if (!bk_enum_load(&st.reasons, NULL, "skb_drop_reason", CORE_PREFIX))
+		bk_enum_load(&st.subsystems, NULL, "skb_drop_reason_subsys", SUBSYS_PREFIX);
+}
+
+static bool has_reasons(void)
+{
+	load_reasons();
+	return st.reasons.n;
+}
+
+/* The high 16 bits name a subsystem, which numbers its own reasons in an enum of its module's BTF. */
+static const struct bk_enum *subsystem_reasons(uint32_t sub)
+{
+	static const struct {
+		const char *subsystem, *module, *type;
+	} known[] = {
+		{ "OPENVSWITCH", "openvswitch", "ovs_drop_reason" },
+		{ "MAC80211_UNUSABLE", "mac80211", "mac80211_drop_reason" },
+		{ "MAC80211_MONITOR", "mac80211", "mac80211_drop_reason" },
+	};
+	const char *name = bk_enum_name(&st.subsystems, sub);
+
+	if (sub >= ARRAY_LEN(st.sub) || !name)
+		return NULL;
+	for (size_t i = 0; !st.sub_tried[sub] && i < ARRAY_LEN(known); i++)
+		if (!strcmp(known[i].subsystem, name) &&
+		    bk_enum_load(&st.sub[sub], known[i].module, known[i].type, "") == -ENOENT)
+			bk_enum_load(&st.sub[sub], NULL, known[i].type, "");
+	st.sub_tried[sub] = true;
+	return &st.sub[sub];
+}
+
+/* NULL where the kernel knows no reasons. */
+static const char *reason_name(uint32_t reason)
+{
+	static char text[64];
+	const struct bk_enum *e;
+	const char *name;
+
+	if (!has_reasons())
+		return NULL;
+	name = bk_enum_name(&st.reasons, reason);
+	if (!name && reason >> 16) {
+		e = subsystem_reasons(reason >> 16);
+		name = e ? bk_enum_name(e, reason) : NULL;
+	}
+	if (name)
+		return name;
+	if (reason >> 16) {
+		name = bk_enum_name(&st.subsystems, reason >> 16);
+		snprintf(text, sizeof(text), "%s_%u", name ? name : "SUBSYSTEM", reason & 0xffff);
+	} else {
+		snprintf(text, sizeof(text), "%u", reason);
+	}
+	return text;
+}
+
+/* "symbol+0xoffset [module]"; false if the symbol is not known. Addresses themselves are not shown. */
+static bool location_text(uint64_t addr, char *buf, size_t size)
+{
+	struct bk_ksym s;
+
+	if (!bk_ksyms_find(st.ksyms, addr, &s)) {
+		snprintf(buf, size, "unknown");
+		return false;
+	}
+	snprintf(buf, size, "%s+0x%llx%s%s%s", s.name, (unsigned long long)s.offset, s.module ? " [" : "",
+		 s.module ? s.module : "", s.module ? "]" : "");
+	return true;
+}
+
+/* A name, else a process in it, else the number; "" if the namespace itself is not known. */
+static void netns_text(uint32_t inode, char *buf, size_t size)
+{
+	const char *name = inode ? bk_netns_name(inode) : "";
+
+	if (name)
+		snprintf(buf, size, "%s", name);
+	else
+		snprintf(buf, size, "%u", inode);
+}
+
+/* ---- checks ---- */
+
+static int parse_proto(struct netmon_config *c)
+{
+	uint64_t n;
+
+	for (size_t i = 0; i < ARRAY_LEN(eth_names); i++)
+		if (!strcasecmp(opt.proto, eth_names[i].name)) {
+			c->has_eth = 1;
+			c->eth_proto = eth_names[i].proto;
+			return 0;
+		}
+	for (size_t i = 0; i < ARRAY_LEN(l4_names); i++)
+		if (!strcasecmp(opt.proto, l4_names[i].name)) {
+			c->has_l4 = 1;
+			c->l4_proto = l4_names[i].proto;
+			return 0;
+		}
+	if (bk_parse_u64(opt.proto, 0, 255, &n))
+		return -EINVAL;
+	c->has_l4 = 1;
+	c->l4_proto = n;
+	return 0;
+}
+
+static int init(struct bk_run *run)
+{
+	struct netmon_config unused;
+
+	if (opt.key < 0) {
+		if (run->opts.interval || opt.top || opt.rows || opt.threshold > 1) {
+			bk_error("--interval, --threshold, --top and --rows belong to a summary (-s KEY)");
+			return -EINVAL;
+		}
+	} else {
+		if (opt.stack) {
+			bk_error("--stack belongs to lines; a summary (-s) has none");
+			return -EINVAL;
+		}
+		if (!run->opts.interval)
+			run->opts.interval = 10000000000;
+		run->events = false;
+	}
+	if (opt.host.family && opt.net.family) {
+		bk_error("--host and --net cannot be given together");
+		return -EINVAL;
+	}
+	if (opt.only_ovs && opt.no_ovs) {
+		bk_error("-o and -O cannot be given together");
+		return -EINVAL;
+	}
+	if (opt.ports.n > NETMON_PORTS) {
+		bk_error("--port: at most %d ports", NETMON_PORTS);
+		return -EINVAL;
+	}
+	if (opt.proto && parse_proto(&unused)) {
+		bk_error("--proto: '%s' is neither the name of a protocol known here nor a number up to 255", opt.proto);
+		return -EINVAL;
+	}
+	return 0;
+}
+
+/* ---- before load ---- */
+
+static int find_reason(const char *name, uint32_t *value)
+{
+	uint64_t n;
+
+	if (!strncasecmp(name, CORE_PREFIX, strlen(CORE_PREFIX)))
+		name += strlen(CORE_PREFIX);
+	if (bk_enum_value(&st.reasons, name, value))
+		return 0;
+	for (uint32_t sub = 1; sub < ARRAY_LEN(st.sub); sub++) {
+		const struct bk_enum *e = subsystem_reasons(sub);
+
+		if (e && bk_enum_value(e, name, value))
+			return 0;
+	}
+	if (bk_parse_u64(name, 0, UINT32_MAX, &n))
+		return -EINVAL;
+	*value = n;
+	return 0;
+}
+
+static struct {
+	uint32_t v[256];
+	size_t n;
+} wanted_reasons;
+
+static int configure_reasons(struct netmon_config *c)
+{
+	char *list, *name, *save = NULL;
+	const char *s = opt.reasons;
+
+	if (!has_reasons()) {
+		bk_error("--reason: this kernel gives no reasons (5.17 and later do)");
+		return -ECANCELED;
+	}
+	c->reasons = *s == '!' ? 2 : 1;
+	list = strdup(*s == '!' ? s + 1 : s);
+	if (!list)
+		return -ENOMEM;
+	wanted_reasons.n = 0;
+	for (name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+		if (wanted_reasons.n == ARRAY_LEN(wanted_reasons.v) ||
+		    find_reason(name, &wanted_reasons.v[wanted_reasons.n])) {
+			bk_error("--reason: '%s' is no reason of this kernel's, or one too many", name);
+			free(list);
+			return -ECANCELED;
+		}
+		wanted_reasons.n++;
+	}
+	free(list);
+	return 0;
+}
+
+/* The functions in which a packet on its way to Open vSwitch's daemon can be freed. */
+static int configure_ovs(struct netmon_config *c)
+{
+	static const char *const functions[] = { "queue_userspace_packet", "ovs_dp_upcall", "ovs_dp_process_packet" };
+	uint64_t ranges[NETMON_RANGES][2];
+	int n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(functions); i++)
+		n += bk_ksyms_range(st.ksyms, functions[i], ranges + n, NETMON_RANGES - n);
+	if (!n && opt.only_ovs) {
+		bk_error("-o: Open vSwitch is not in this kernel (modprobe openvswitch)");
+		return -ECANCELED;
+	}
+	for (int i = 0; i < n; i++) {
+		c->ovs_range[i][0] = ranges[i][0];
+		c->ovs_range[i][1] = ranges[i][1];
+	}
+	c->ovs = n ? opt.only_ovs ? 1 : 2 : 0;
+	return 0;
+}
+
+/*
+ * Strangers choose addresses, so of these there can be many; of the rest there are few. There are
+ * two tables, and each row has a value for every CPU.
+ */
+static uint32_t default_rows(int key)
+{
+	bool many = key == NETMON_DIP || key == NETMON_SIP || key == NETMON_FLOW || key == NETMON_FLOW_SRC;
+	size_t row = st.cpus * sizeof(struct netmon_row) * 2;
+	uint32_t n = many ? 4096 : 1024;
+
+	while (n > 256 && n * row > 64 << 20)
+		n /= 2;
+	return n;
+}
+
+static size_t key_size(int key)
+{
+	switch (key) {
+	case NETMON_NETNS:
+	case NETMON_REASON:
+		return sizeof(uint32_t);
+	case NETMON_DIP:
+	case NETMON_SIP:
+		return sizeof(((union netmon_row_key *)0)->ip);
+	case NETMON_FLOW:
+	case NETMON_FLOW_SRC:
+		return sizeof(((union netmon_row_key *)0)->flow);
+	case NETMON_IFNAME:
+		return sizeof(((union netmon_row_key *)0)->dev);
+	default:
+		return sizeof(uint64_t);
+	}
+}
+
+static int configure(struct bk_run *run, void *skel)
+{
+	struct netmon_bpf *s = skel;
+	struct netmon_config *c = (struct netmon_config *)&s->rodata->config;
+	const struct bk_net *net = opt.host.family ? &opt.host : &opt.net;
+	uint32_t rows;
+	int err = 0;
+
+	st.cpus = libbpf_num_possible_cpus();
+	if (st.cpus < 0)
+		return st.cpus;
+	if (!st.ksyms)
+		st.ksyms = bk_ksyms_open();
+	if (!st.ksyms)
+		bk_debug("/proc/kallsyms cannot be read: locations will be unknown");
+	c->key = opt.key + 1;
+	c->stack = opt.stack;
+	c->skip_tcp = opt.no_tcp;
+	c->skip_unix = opt.no_unix;
+	if (opt.ifname) {
+		c->has_ifname = 1;
+		memcpy(c->ifname, opt.ifname, strlen(opt.ifname));
+		memset(c->ifname_mask, 0xff, strlen(opt.ifname) + 1);
+	}
+	if (net->family) {
+		c->addr_family = net->family;
+		memcpy(c->addr, net->addr, sizeof(c->addr));
+		for (int i = 0; i < net->bits; i++)
+			((uint8_t *)c->mask)[i / 8] |= 0x80 >> i % 8;
+	}
+	if (opt.proto)
+		parse_proto(c);
+	c->nports = opt.ports.n;
+	for (unsigned int i = 0; i < opt.ports.n; i++)
+		c->ports[i] = opt.ports.v[i];
+	c->has_vlan = opt.vlan != UINT32_MAX;
+	c->vlan = opt.vlan;
+	if (opt.reasons)
+		err = configure_reasons(c);
+	if (!err && (opt.only_ovs || opt.no_ovs))
+		err = configure_ovs(c);
+	if (err)
+		return err;
+	bpf_map__set_autocreate(s->maps.reasons, opt.reasons);
+	bpf_program__set_autoload(c->key ? s->progs.line__tp_btf : s->progs.count__tp_btf, false);
+	if (!c->key) {
+		bpf_map__set_autocreate(s->maps.rows0, false);
+		bpf_map__set_autocreate(s->maps.rows1, false);
+		bpf_map__set_autocreate(s->maps.sites0, false);
+		bpf_map__set_autocreate(s->maps.sites1, false);
+		bpf_map__set_autocreate(s->maps.totals, false);
+		return 0;
+	}
+	rows = opt.rows ? opt.rows : default_rows(c->key);
+	st.key_size = key_size(c->key);
+	err = bpf_map__set_max_entries(s->maps.rows0, rows);
+	err = err ? err : bpf_map__set_max_entries(s->maps.rows1, rows);
+	err = err ? err : bpf_map__set_key_size(s->maps.rows0, st.key_size);
+	return err ? err : bpf_map__set_key_size(s->maps.rows1, st.key_size);
+}
+
+static int attach(struct bk_run *run, void *skel)
+{
+	struct netmon_bpf *s = skel;
+	uint8_t yes = 1;
+	int err = 0;
+
+	for (size_t i = 0; !err && i < wanted_reasons.n; i++)
+		err = bpf_map_update_elem(bpf_map__fd(s->maps.reasons), &wanted_reasons.v[i], &yes, BPF_ANY);
+	return err ? err : netmon_bpf__attach(s);
+}
+
+static int started(struct bk_run *run, void *skel)
+{
+	struct netmon_bpf *s = skel;
+
+	load_reasons();
+	if (opt.key < 0)
+		return 0;
+	run->map_fd = bpf_map__fd(s->maps.rows0);
+	return bk_quiesce_open(&st.quiesce);
+}
+
+static void start_json(struct bk_run *run, struct bk_out *o)
+{
+	bk_json_bool(o, "reasons", has_reasons());
+	if (opt.key >= 0) {
+		bk_json_str(o, "by", keys[opt.key], 16);
+		bk_json_u64(o, "interval_ms", run->opts.interval / 1000000);
+	}
+}
+
+/* ---- one line a drop ---- */
+
+/* Which members of a struct drop mean something. */
+enum {
+	H_IFNAME = 1 << 0,
+	H_IFINDEX = 1 << 1,
+	H_NETNS = 1 << 2,
+	H_REASON = 1 << 3,
+	H_LOCATION = 1 << 4,
+	H_MAC = 1 << 5,
+	H_VLAN = 1 << 6,
+	H_INNER_VLAN = 1 << 7,
+	H_ADDR = 1 << 8,
+	H_PORTS = 1 << 9,
+	H_TCP = 1 << 10,
+	H_ICMP = 1 << 11,
+	H_ARP = 1 << 12,
+	H_FRAGMENT = 1 << 13,
+	H_TRUNCATED = 1 << 14,
+	H_MALFORMED = 1 << 15,
+	H_PAYLOAD = 1 << 16,
+	H_PROTO = 1 << 17,
+	H_STACK = 1 << 18,
+	H_PACKET = 1 << 19,
+};
+
+struct drop {
+	uint64_t has;
+	const struct netmon_event *e;
+	uint64_t time;
+	char ifname[24];
+	uint32_t ifindex, netns, len, frags, gso_segs, reason_code;
+	const char *kind, *pkt_type, *reason, *proto, *arp_op;
+	char netns_name[64], location[160];
+	uint32_t vlan, inner_vlan;
+	struct bk_net src, dst;
+	struct pkt p;
+	bool yes;
+	unsigned int frames;
+	const uint64_t *stack;
+};
+
+static void put_tcp_flags(struct bk_out *o, const void *rec)
+{
+	static const struct {
+		unsigned int bit;
+		const char *name;
+	} names[] = { { PKT_TCP_SYN, "SYN" }, { PKT_TCP_FIN, "FIN" }, { PKT_TCP_RST, "RST" },
+		      { PKT_TCP_PSH, "PSH" }, { PKT_TCP_ACK, "ACK" }, { PKT_TCP_URG, "URG" } };
+	const struct drop *d = rec;
+	bool any = false;
+
+	if (o->json)
+		bk_putc(o, '"');
+	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
+		if (!(d->p.tcp_flags & names[i].bit))
+			continue;
+		if (any)
+			bk_putc(o, ' ');
+		bk_puts(o, names[i].name);
+		any = true;
+	}
+	if (o->json)
+		bk_putc(o, '"');
+}
+
+static void put_stack(struct bk_out *o, const void *rec)
+{
+	const struct drop *d = rec;
+	char text[160];
+
+	bk_putc(o, '[');
+	for (unsigned int i = 0; i < d->frames; i++) {
+		location_text(d->stack[i], text, sizeof(text));
+		bk_puts(o, i ? ",\"" : "\"");
+		bk_put_text(o, text, sizeof(text));
+		bk_putc(o, '"');
+	}
+	bk_putc(o, ']');
+}
+
+static void put_endpoint(struct bk_out *o, const struct drop *d, const struct bk_net *a, uint16_t port)
+{
+	bool brackets = a->family == 6 && d->has & H_PORTS;
+
+	if (brackets)
+		bk_putc(o, '[');
+	bk_put_ip(o, a->family, a->addr);
+	if (brackets)
+		bk_putc(o, ']');
+	if (d->has & H_PORTS)
+		bk_printf(o, ":%u", port);
+}
+
+/* The headers as text. */
+static void put_packet(struct bk_out *o, const void *rec)
+{
+	const struct drop *d = rec;
+	char upper[16];
+	size_t i;
+
+	if (!(d->has & H_PACKET)) {
+		bk_puts(o, d->e->kind == NETMON_UNIX ? "data of a unix socket" :
+			   d->e->kind == NETMON_NETLINK ? "netlink message" : "no packet header");
+		return;
+	}
+	if (d->has & H_MAC) {
+		bk_put_mac(o, d->p.smac);
+		bk_puts(o, " > ");
+		bk_put_mac(o, d->p.dmac);
+		bk_putc(o, ' ');
+	}
+	if (d->has & H_VLAN)
+		bk_printf(o, "vlan %u ", d->vlan);
+	if (d->has & H_INNER_VLAN)
+		bk_printf(o, "vlan %u ", d->inner_vlan);
+	if (d->has & H_ARP) {
+		bk_printf(o, "ARP %s ", d->arp_op);
+		bk_put_ip(o, 4, d->p.dst);
+		bk_puts(o, " tell ");
+		bk_put_ip(o, 4, d->p.src);
+	} else if (d->has & H_ADDR) {
+		bk_puts(o, d->src.family == 4 ? "IP " : "IP6 ");
+		put_endpoint(o, d, &d->src, d->p.sport);
+		bk_puts(o, " > ");
+		put_endpoint(o, d, &d->dst, d->p.dport);
+		for (i = 0; d->proto[i] && i < sizeof(upper) - 1; i++)
+			upper[i] = d->proto[i] >= 'a' && d->proto[i] <= 'z' ? d->proto[i] - 32 : d->proto[i];
+		upper[i] = 0;
+		bk_printf(o, *upper >= '0' && *upper <= '9' ? " protocol %s" : " %s", upper);
+		if (d->has & H_TCP && d->p.tcp_flags & 0x3f) {
+			bk_putc(o, ' ');
+			put_tcp_flags(o, d);
+		}
+		if (d->has & H_TCP)
+			bk_printf(o, " seq %u", d->p.tcp_seq);
+		if (d->has & H_ICMP)
+			bk_printf(o, " type %u code %u", d->p.icmp_type, d->p.icmp_code);
+		if (d->has & H_PAYLOAD)
+			bk_printf(o, " length %u", d->p.payload);
+		if (d->has & H_FRAGMENT)
+			bk_printf(o, " fragment at %u", d->p.frag_off);
+	} else if (d->p.flags & PKT_LLC) {
+		bk_puts(o, "LLC");
+	} else if (d->p.eth_proto == PKT_ETH_LLDP) {
+		bk_puts(o, "LLDP");
+	} else if (d->p.eth_proto) {
+		bk_printf(o, "ethertype 0x%04x", d->p.eth_proto);
+	}
+	if (d->has & H_TRUNCATED)
+		bk_puts(o, " (headers cut off)");
+	if (d->has & H_MALFORMED)
+		bk_puts(o, " (malformed)");
+}
+
+static void put_ifname(struct bk_out *o, const void *rec)
+{
+	const struct drop *d = rec;
+
+	if (d->has & H_IFNAME)
+		bk_put_text(o, d->ifname, sizeof(d->ifname));
+	else if (d->has & H_IFINDEX)
+		bk_printf(o, "if%u", d->ifindex);
+	else
+		bk_putc(o, '-');
+}
+
+static const struct bk_col cols[] = {
+	BK_COL("TIME", "time", BK_COL_TIME, -15, struct drop, time),
+	BK_COL(NULL, "kind", BK_COL_PTR, 0, struct drop, kind),
+	{ "IFACE", NULL, BK_COL_STR, -10, .put = put_ifname },
+	BK_COL_IF(H_IFNAME, NULL, "ifname", BK_COL_STR, 0, struct drop, ifname),
+	BK_COL_IF(H_IFINDEX, NULL, "ifindex", BK_COL_U32, 0, struct drop, ifindex),
+	BK_COL("TYPE", "pkt_type", BK_COL_PTR, -10, struct drop, pkt_type),
+	BK_COL_IF(H_NETNS, "NETNS", "netns_name", BK_COL_STR, -12, struct drop, netns_name),
+	BK_COL_IF(H_NETNS, NULL, "netns", BK_COL_U32, 0, struct drop, netns),
+	BK_COL("LEN", "len", BK_COL_U32, 5, struct drop, len),
+	BK_COL("FRAGS", "frags", BK_COL_U32, 5, struct drop, frags),
+	BK_COL("SEGS", "gso_segs", BK_COL_U32, 4, struct drop, gso_segs),
+	BK_COL_IF(H_REASON, "REASON", "reason", BK_COL_PTR, -20, struct drop, reason),
+	BK_COL_IF(H_REASON, NULL, "reason_code", BK_COL_U32, 0, struct drop, reason_code),
+	BK_COL("LOCATION", "location", BK_COL_STR, -28, struct drop, location),
+	{ "PACKET", NULL, BK_COL_STR, 0, .put = put_packet },
+	BK_COL_IF(H_MAC, NULL, "smac", BK_COL_MAC, 0, struct drop, p.smac),
+	BK_COL_IF(H_MAC, NULL, "dmac", BK_COL_MAC, 0, struct drop, p.dmac),
+	BK_COL_IF(H_VLAN, NULL, "vlan", BK_COL_U32, 0, struct drop, vlan),
+	BK_COL_IF(H_INNER_VLAN, NULL, "inner_vlan", BK_COL_U32, 0, struct drop, inner_vlan),
+	BK_COL_IF(H_PACKET, NULL, "ethertype", BK_COL_U16, 0, struct drop, p.eth_proto),
+	BK_COL_IF(H_PROTO, NULL, "proto", BK_COL_PTR, 0, struct drop, proto),
+	BK_COL_IF(H_ADDR, NULL, "saddr", BK_COL_IP, 0, struct drop, src),
+	BK_COL_IF(H_ADDR, NULL, "daddr", BK_COL_IP, 0, struct drop, dst),
+	BK_COL_IF(H_PORTS, NULL, "sport", BK_COL_U16, 0, struct drop, p.sport),
+	BK_COL_IF(H_PORTS, NULL, "dport", BK_COL_U16, 0, struct drop, p.dport),
+	{ NULL, "tcp_flags", BK_COL_U64, .has = H_TCP, .put = put_tcp_flags },
+	BK_COL_IF(H_TCP, NULL, "tcp_seq", BK_COL_U32, 0, struct drop, p.tcp_seq),
+	BK_COL_IF(H_ARP, NULL, "arp_op", BK_COL_PTR, 0, struct drop, arp_op),
+	BK_COL_IF(H_ICMP, NULL, "icmp_type", BK_COL_U8, 0, struct drop, p.icmp_type),
+	BK_COL_IF(H_ICMP, NULL, "icmp_code", BK_COL_U8, 0, struct drop, p.icmp_code),
+	BK_COL_IF(H_PAYLOAD, NULL, "payload_bytes", BK_COL_U32, 0, struct drop, p.payload),
+	BK_COL_IF(H_FRAGMENT, NULL, "fragment_offset", BK_COL_U16, 0, struct drop, p.frag_off),
+	BK_COL_IF(H_TRUNCATED, NULL, "truncated", BK_COL_BOOL, 0, struct drop, yes),
+	BK_COL_IF(H_MALFORMED, NULL, "malformed", BK_COL_BOOL, 0, struct drop, yes),
+	{ NULL, "stack", BK_COL_U64, .has = H_STACK, .put = put_stack },
+	{ .kind = BK_COL_END }
+};
+
+static void set_addr(struct bk_net *n, bool v6, const unsigned char *addr)
+{
+	n->family = v6 ? 6 : 4;
+	n->bits = v6 ? 128 : 32;
+	memcpy(n->addr, addr, 16);
+}
+
+static void add_vlan(struct drop *d, uint16_t tci)
+{
+	if (!(d->has & H_VLAN))
+		d->vlan = tci & 0xfff;
+	else
+		d->inner_vlan = tci & 0xfff;
+	d->has |= d->has & H_VLAN ? H_INNER_VLAN : H_VLAN;
+}
+
+static void decode(struct drop *d)
+{
+	static const char *const arp_ops[] = { "0", "request", "reply" };
+	static char arp_number[8];
+	const struct netmon_event *e = d->e;
+	struct pkt_src src = { e->bytes, e->cap_len };
+	struct pkt *p = &d->p;
+
+	if (e->kind != NETMON_L2 && e->kind != NETMON_L3)
+		return;
+	if (e->kind == NETMON_L2)
+		pkt_parse(&src, PKT_WANT_ALL, p);
+	else
+		pkt_parse_l3(&src, 0, e->protocol, PKT_WANT_ALL, p);
+	d->has |= H_PACKET;
+	if (p->flags & PKT_MAC)
+		d->has |= H_MAC;
+	if (e->vlan_proto)
+		add_vlan(d, e->vlan_tci);
+	for (int i = 0; i < p->vlans; i++)
+		add_vlan(d, p->vlan[i]);
+	if (p->flags & (PKT_V4 | PKT_V6 | PKT_ARP)) {
+		set_addr(&d->src, p->flags & PKT_V6, p->src);
+		set_addr(&d->dst, p->flags & PKT_V6, p->dst);
+		d->has |= H_ADDR | H_PROTO;
+	}
+	if (p->flags & (PKT_V4 | PKT_V6)) {
+		d->proto = l4_name(p->l4_proto);
+	} else if (p->eth_proto) {
+		d->proto = eth_name(p->eth_proto);
+		d->has |= H_PROTO;
+	}
+	if (p->flags & PKT_PORTS)
+		d->has |= H_PORTS;
+	if (p->flags & PKT_TCP)
+		d->has |= H_TCP;
+	if (p->flags & PKT_ICMP)
+		d->has |= H_ICMP;
+	if (p->flags & PKT_PAYLOAD)
+		d->has |= H_PAYLOAD;
+	if (p->flags & PKT_FRAGMENT)
+		d->has |= H_FRAGMENT;
+	if (p->flags & PKT_TRUNCATED)
+		d->has |= H_TRUNCATED;
+	if (p->flags & PKT_MALFORMED)
+		d->has |= H_MALFORMED;
+	if (p->flags & PKT_ARP) {
+		d->has |= H_ARP;
+		snprintf(arp_number, sizeof(arp_number), "%u", p->arp_op);
+		d->arp_op = p->arp_op < ARRAY_LEN(arp_ops) ? arp_ops[p->arp_op] : arp_number;
+	}
+}
+
+static int event(struct bk_run *run, const void *rec, size_t len)
+{
+	static const char *const kinds[] = {
+		[NETMON_NONE] = "unknown", [NETMON_L2] = "packet", [NETMON_L3] = "packet",
+		[NETMON_UNIX] = "unix", [NETMON_NETLINK] = "netlink",
+	};
+	const struct netmon_stack_event *with_stack = rec;
+	const struct netmon_event *e = rec;
+	struct drop d = { .e = e };
+
+	if (len < sizeof(*e) || e->cap_len > sizeof(e->bytes))
+		return -EPROTO;
+	d.yes = true;
+	d.time = e->time;
+	d.kind = e->kind < ARRAY_LEN(kinds) ? kinds[e->kind] : kinds[0];
+	d.pkt_type = pkt_types[e->pkt_type & 7];
+	d.len = e->len;
+	d.frags = e->nr_frags;
+	d.gso_segs = e->gso_segs;
+	d.ifindex = e->ifindex;
+	d.netns = e->netns;
+	d.reason_code = e->reason;
+	memcpy(d.ifname, e->ifname, strnlen(e->ifname, sizeof(e->ifname)));
+	/* only the index is left: it says which interface within a namespace, of which we know one */
+	if (!d.ifname[0] && e->ifindex && e->netns && e->netns == bk_netns_self())
+		if_indextoname(e->ifindex, d.ifname);
+	if (d.ifname[0])
+		d.has |= H_IFNAME;
+	if (e->ifindex)
+		d.has |= H_IFINDEX;
+	if (e->netns) {
+		d.has |= H_NETNS;
+		netns_text(e->netns, d.netns_name, sizeof(d.netns_name));
+	}
+	d.reason = reason_name(e->reason);
+	if (d.reason)
+		d.has |= H_REASON;
+	location_text(e->location, d.location, sizeof(d.location));
+	decode(&d);
+	if (opt.stack && len >= sizeof(*with_stack)) {
+		d.has |= H_STACK;
+		d.frames = with_stack->stack_bytes / sizeof(uint64_t);
+		if (d.frames > NETMON_STACK)
+			d.frames = NETMON_STACK;
+		d.stack = (const uint64_t *)with_stack->stack;
+	}
+	bk_emit(run, cols, "drop", &d);
+	for (unsigned int i = 0; i < d.frames && !run->out->json; i++) {
+		location_text(d.stack[i], d.location, sizeof(d.location));
+		bk_puts(run->out, "    ");
+		bk_put_text(run->out, d.location, sizeof(d.location));
+		bk_putc(run->out, '\n');
+	}
+	return 0;
+}
+
+/* ---- summaries ---- */
+
+enum column {
+	C_LLDP, C_ARP, C_ARP_REQUEST, C_ARP_REPLY, C_ARP_OTHER, C_IPV4, C_IPV6, C_TCP, C_TCP_SYN, C_TCP_RESET,
+	C_TCP_FIN, C_UDP, C_VRRP, C_OTHER, C_TOTAL, COLUMNS,
+};
+
+static const struct {
+	const char *head, *name;
+} columns[COLUMNS] = {
+	{ "LLDP", "lldp" }, { "ARP", "arp" }, { "ARP req", "arp_request" }, { "ARP reply", "arp_reply" },
+	{ "ARP other", "arp_other" }, { "IPv4", "ipv4" }, { "IPv6", "ipv6" }, { "TCP", "tcp" },
+	{ "TCP syn", "tcp_syn" }, { "TCP reset", "tcp_reset" }, { "TCP fin", "tcp_fin" }, { "UDP", "udp" },
+	{ "VRRP", "vrrp" }, { "other", "other" }, { "total", "total" },
+};
+
+struct row {
+	uint64_t has; /* as in struct drop */
+	uint64_t time;
+	union netmon_row_key key;
+	const char *by;
+	const char *label; /* instead of a key */
+	const char *name, *proto;
+	char text[160];
+	struct bk_net src, dst;
+	uint32_t netns;
+	uint64_t n[NETMON_CLASSES];
+	uint64_t col[COLUMNS];
+};
+
+static void sum_columns(struct row *r)
+{
+	uint64_t *c = r->col;
+
+	memset(c, 0, sizeof(r->col));
+	for (int v6 = 0; v6 < 2; v6++) {
+		const uint64_t *n = r->n + (v6 ? NETMON_CLASS_IPV6 : NETMON_CLASS_IPV4);
+		uint64_t tcp = 0, all = 0;
+
+		for (int i = 0; i < NETMON_IP_UDP; i++) {
+			tcp += n[i];
+			c[C_TCP_SYN] += i & NETMON_TCP_SYN ? n[i] : 0;
+			c[C_TCP_RESET] += i & NETMON_TCP_RST ? n[i] : 0;
+			c[C_TCP_FIN] += i & NETMON_TCP_FIN ? n[i] : 0;
+		}
+		all = tcp + n[NETMON_IP_UDP] + n[NETMON_IP_VRRP] + n[NETMON_IP_OTHER];
+		c[C_TCP] += tcp;
+		c[C_UDP] += n[NETMON_IP_UDP];
+		c[C_VRRP] += n[NETMON_IP_VRRP];
+		c[v6 ? C_IPV6 : C_IPV4] += all;
+	}
+	c[C_LLDP] = r->n[NETMON_CLASS_LLDP];
+	c[C_ARP_REQUEST] = r->n[NETMON_CLASS_ARP_REQUEST];
+	c[C_ARP_REPLY] = r->n[NETMON_CLASS_ARP_REPLY];
+	c[C_ARP_OTHER] = r->n[NETMON_CLASS_ARP_OTHER];
+	c[C_ARP] = c[C_ARP_REQUEST] + c[C_ARP_REPLY] + c[C_ARP_OTHER];
+	c[C_OTHER] = r->n[NETMON_CLASS_OTHER];
+	c[C_TOTAL] = c[C_LLDP] + c[C_ARP] + c[C_IPV4] + c[C_IPV6] + c[C_OTHER];
+}
+
+/* ---- the key's columns ---- */
+
+static void put_key(struct bk_out *o, const void *rec)
+{
+	const struct row *r = rec;
+
+	if (r->label) {
+		bk_puts(o, r->label);
+		return;
+	}
+	switch (opt.key + 1) {
+	case NETMON_DMAC:
+	case NETMON_SMAC:
+		bk_put_mac(o, r->key.mac.mac);
+		break;
+	case NETMON_DIP:
+	case NETMON_SIP:
+		bk_put_ip(o, r->src.family, r->src.addr);
+		break;
+	case NETMON_FLOW:
+	case NETMON_FLOW_SRC: {
+		struct drop d = { .has = r->has, .src = r->src, .dst = r->dst };
+
+		put_endpoint(o, &d, &d.src, r->key.flow.sport);
+		bk_puts(o, opt.key + 1 == NETMON_FLOW ? " <> " : " > ");
+		put_endpoint(o, &d, &d.dst, r->key.flow.dport);
+		bk_putc(o, ' ');
+		bk_puts(o, r->proto);
+		break;
+	}
+	default:
+		bk_put_text(o, r->text, sizeof(r->text));
+	}
+}
+
+/* What JSON has for each key, besides the counts. */
+static const struct bk_col key_cols[][8] = {
+	[NETMON_NETNS] = { BK_COL_IF(H_NETNS, NULL, "netns", BK_COL_U32, 0, struct row, netns),
+			   BK_COL_IF(H_NETNS, NULL, "netns_name", BK_COL_STR, 0, struct row, text) },
+	[NETMON_DMAC] = { BK_COL_IF(H_MAC, NULL, "dmac", BK_COL_MAC, 0, struct row, key.mac.mac) },
+	[NETMON_SMAC] = { BK_COL_IF(H_MAC, NULL, "smac", BK_COL_MAC, 0, struct row, key.mac.mac) },
+	[NETMON_DIP] = { BK_COL_IF(H_ADDR, NULL, "dip", BK_COL_IP, 0, struct row, src) },
+	[NETMON_SIP] = { BK_COL_IF(H_ADDR, NULL, "sip", BK_COL_IP, 0, struct row, src) },
+	[NETMON_FLOW] = { BK_COL_IF(H_PROTO, NULL, "proto", BK_COL_PTR, 0, struct row, proto),
+			  BK_COL_IF(H_ADDR, NULL, "saddr", BK_COL_IP, 0, struct row, src),
+			  BK_COL_IF(H_ADDR, NULL, "daddr", BK_COL_IP, 0, struct row, dst),
+			  BK_COL_IF(H_PORTS, NULL, "sport", BK_COL_U16, 0, struct row, key.flow.sport),
+			  BK_COL_IF(H_PORTS, NULL, "dport", BK_COL_U16, 0, struct row, key.flow.dport) },
+	[NETMON_REASON] = { BK_COL_IF(H_REASON, NULL, "reason", BK_COL_STR, 0, struct row, text) },
+	[NETMON_LOCATION] = { BK_COL(NULL, "location", BK_COL_STR, 0, struct row, text) },
+	[NETMON_IFNAME] = { BK_COL_IF(H_IFNAME, NULL, "ifname", BK_COL_PTR, 0, struct row, name),
+			    BK_COL_IF(H_IFINDEX, NULL, "ifindex", BK_COL_U32, 0, struct row, key.dev.ifindex),
+			    BK_COL_IF(H_NETNS, NULL, "netns", BK_COL_U32, 0, struct row, netns) },
+	[NETMON_PROTO] = { BK_COL(NULL, "proto", BK_COL_STR, 0, struct row, text) },
+};
+
+static void make_row_cols(void)
+{
+	static const short widths[] = {
+		[NETMON_NETNS] = 16, [NETMON_DMAC] = 17, [NETMON_SMAC] = 17, [NETMON_DIP] = 24, [NETMON_SIP] = 24,
+		[NETMON_FLOW] = 48, [NETMON_FLOW_SRC] = 48, [NETMON_REASON] = 28, [NETMON_LOCATION] = 36,
+		[NETMON_IFNAME] = 20, [NETMON_PROTO] = 12,
+	};
+	int key = opt.key + 1;
+	const struct bk_col *k = key_cols[key == NETMON_FLOW_SRC ? NETMON_FLOW : key];
+	struct bk_col *c = st.row_cols;
+
+	*c++ = (struct bk_col)BK_COL(NULL, "time", BK_COL_TIME, 0, struct row, time);
+	*c++ = (struct bk_col)BK_COL(NULL, "key", BK_COL_PTR, 0, struct row, by);
+	*c++ = (struct bk_col){ .head = "", .kind = BK_COL_STR, .width = -widths[key], .put = put_key };
+	while (k->kind)
+		*c++ = *k++;
+	for (int i = 0; i < COLUMNS; i++) {
+		int w = strlen(columns[i].head);
+
+		*c++ = (struct bk_col){ .head = columns[i].head, .name = columns[i].name, .kind = BK_COL_U64,
+					.width = w < 6 ? 6 : w, .offset = offsetof(struct row, col) + i * sizeof(uint64_t),
+					.size = sizeof(uint64_t) };
+	}
+	c->kind = BK_COL_END;
+}
+
+/* From the bytes of the key to what is shown of it. */
+static void name_row(struct row *r)
+{
+	const union netmon_row_key *k = &r->key;
+
+	r->by = keys[opt.key];
+	switch (opt.key + 1) {
+	case NETMON_NETNS:
+		r->netns = k->netns;
+		netns_text(k->netns, r->text, sizeof(r->text));
+		r->has |= k->netns ? H_NETNS : 0;
+		r->label = k->netns ? NULL : "unknown";
+		break;
+	case NETMON_DMAC:
+	case NETMON_SMAC:
+		r->has |= k->mac.has ? H_MAC : 0;
+		r->label = k->mac.has ? NULL : "no MAC header";
+		break;
+	case NETMON_DIP:
+	case NETMON_SIP:
+		if (k->ip.family) {
+			set_addr(&r->src, k->ip.family == 6, k->ip.addr);
+			r->has |= H_ADDR;
+		} else {
+			r->label = "not IP";
+		}
+		break;
+	case NETMON_FLOW:
+	case NETMON_FLOW_SRC:
+		if (k->flow.family) {
+			set_addr(&r->src, k->flow.family == 6, k->flow.src);
+			set_addr(&r->dst, k->flow.family == 6, k->flow.dst);
+			r->has |= H_ADDR;
+		} else {
+			r->label = k->flow.eth_proto ? eth_name(k->flow.eth_proto) : "no flow";
+		}
+		if (k->flow.sport || k->flow.dport)
+			r->has |= H_PORTS;
+		if (k->flow.family || k->flow.eth_proto)
+			r->has |= H_PROTO;
+		r->proto = k->flow.eth_proto == PKT_ETH_IPV4 || k->flow.eth_proto == PKT_ETH_IPV6 ?
+				   l4_name(k->flow.l4_proto) : eth_name(k->flow.eth_proto);
+		break;
+	case NETMON_REASON:
+		r->name = reason_name(k->reason);
+		if (r->name) {
+			snprintf(r->text, sizeof(r->text), "%s", r->name);
+			r->has |= H_REASON;
+		} else {
+			r->label = "this kernel tells none";
+		}
+		break;
+	case NETMON_LOCATION:
+		location_text(k->location, r->text, sizeof(r->text));
+		break;
+	case NETMON_IFNAME: {
+		char ns[64];
+
+		netns_text(k->dev.netns, ns, sizeof(ns));
+		r->name = r->key.dev.name;
+		r->netns = k->dev.netns;
+		r->has |= (k->dev.name[0] ? H_IFNAME : 0) | (k->dev.ifindex ? H_IFINDEX : 0) |
+			  (k->dev.netns ? H_NETNS : 0);
+		if (k->dev.name[0])
+			snprintf(r->text, sizeof(r->text), "%.15s%s%s", k->dev.name,
+				 k->dev.netns == bk_netns_self() ? "" : "@", k->dev.netns == bk_netns_self() ? "" : ns);
+		else if (k->dev.ifindex)
+			snprintf(r->text, sizeof(r->text), "if%u@%s", k->dev.ifindex, ns);
+		else
+			r->label = "no interface";
+		break;
+	}
+	case NETMON_PROTO:
+		if (k->proto.has_l4)
+			snprintf(r->text, sizeof(r->text), "%s %s", eth_name(k->proto.eth_proto),
+				 l4_name(k->proto.l4_proto));
+		else if (k->proto.eth_proto)
+			snprintf(r->text, sizeof(r->text), "%s", eth_name(k->proto.eth_proto));
+		else
+			snprintf(r->text, sizeof(r->text), "%s", k->proto.kind == NETMON_NETLINK ? "netlink" :
+				 k->proto.kind == NETMON_L2 ? "llc" : "unknown");
+		break;
+	}
+}
+
+/* ---- reading the maps ---- */
+
+/*
+ * Takes all entries out of a per-CPU hash that no program uses any more, a batch at a time, and
+ * gives each to a function, values of all CPUs side by side.
+ */
+static int empty_map(int fd, size_t ksize, size_t vsize, void (*each)(void *ctx, const void *key, const void *values),
+		     void *ctx)
+{
+	uint32_t in = 0, out = 0, cap = 256, n;
+	char *keybuf = NULL, *values = NULL;
+	bool first = true;
+	int err = 0;
+
+	for (;;) {
+		char *k = realloc(keybuf, cap * ksize), *v;
+
+		keybuf = k ? k : keybuf;
+		v = realloc(values, cap * vsize * st.cpus);
+		values = v ? v : values;
+		if (!k || !v) {
+			err = -ENOMEM;
+			break;
+		}
+		n = cap;
+		err = bpf_map_lookup_and_delete_batch(fd, first ? NULL : &in, &out, keybuf, values, &n, NULL);
+		if (err == -ENOSPC && cap < 1 << 20) { /* a bucket holds more than fits */
+			cap *= 2;
+			continue;
+		}
+		if (err && err != -ENOENT)
+			break;
+		for (uint32_t i = 0; i < n; i++)
+			each(ctx, keybuf + i * ksize, values + i * vsize * st.cpus);
+		if (err) {
+			err = 0;
+			break;
+		}
+		first = false;
+		in = out;
+	}
+	free(keybuf);
+	free(values);
+	return err;
+}
+
+struct rows {
+	struct row *v;
+	size_t n, cap;
+	bool failed;
+};
+
+static void add_row(void *ctx, const void *key, const void *values)
+{
+	const struct netmon_row *per_cpu = values;
+	struct rows *rows = ctx;
+	struct row *r;
+
+	if (rows->n == rows->cap) {
+		size_t cap = rows->cap ? rows->cap * 2 : 64;
+
+		r = realloc(rows->v, cap * sizeof(*r));
+		if (!r) {
+			rows->failed = true;
+			return;
+		}
+		rows->v = r;
+		rows->cap = cap;
+	}
+	r = &rows->v[rows->n++];
+	memset(r, 0, sizeof(*r));
+	memcpy(&r->key, key, st.key_size);
+	for (int cpu = 0; cpu < st.cpus; cpu++)
+		for (int i = 0; i < NETMON_CLASSES; i++)
+			r->n[i] += per_cpu[cpu].n[i];
+	sum_columns(r);
+}
+
+/* Drops by a name, of reasons or of locations. */
+struct tally {
+	struct count {
+		uint64_t id, total;
+	} v[2048];
+	size_t n;
+};
+
+static struct tally by_reason, by_location;
+
+static void add_count(struct tally *t, uint64_t id, uint64_t n)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->v[i].id == id) {
+			t->v[i].total += n;
+			return;
+		}
+	if (t->n < ARRAY_LEN(t->v))
+		t->v[t->n++] = (struct count){ id, n };
+}
+
+static void add_site(void *ctx, const void *key, const void *values)
+{
+	const struct netmon_site *site = key;
+	const uint64_t *per_cpu = values;
+	uint64_t n = 0;
+
+	for (int cpu = 0; cpu < st.cpus; cpu++)
+		n += per_cpu[cpu];
+	if (!n)
+		return;
+	add_count(&by_reason, site->reason, n);
+	add_count(&by_location, site->location, n);
+}
+
+static int read_totals(int fd, uint32_t set, struct netmon_totals *sum)
+{
+	struct netmon_totals *v = calloc(st.cpus, sizeof(*v));
+	int err;
+
+	if (!v)
+		return -ENOMEM;
+	err = bpf_map_lookup_elem(fd, &set, v);
+	memset(sum, 0, sizeof(*sum));
+	for (int cpu = 0; !err && cpu < st.cpus; cpu++) {
+		const uint64_t *from = (const uint64_t *)&v[cpu];
+		uint64_t *to = (uint64_t *)sum;
+
+		for (size_t i = 0; i < sizeof(*sum) / sizeof(*to); i++)
+			to[i] += from[i];
+	}
+	memset(v, 0, st.cpus * sizeof(*v));
+	if (!err)
+		err = bpf_map_update_elem(fd, &set, v, BPF_ANY);
+	free(v);
+	return err;
+}
+
+/* ---- printing ---- */
+
+static const int sort_columns[] = { C_TOTAL, -1, C_LLDP, C_ARP, C_IPV4, C_IPV6, C_TCP, C_UDP, C_VRRP, C_OTHER };
+
+static int by_sort(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	int c = sort_columns[opt.sort];
+
+	if (c >= 0 && x->col[c] != y->col[c])
+		return x->col[c] < y->col[c] ? 1 : -1;
+	return memcmp(&x->key, &y->key, sizeof(x->key));
+}
+
+static int by_total(const void *a, const void *b)
+{
+	const struct count *x = a, *y = b;
+
+	return x->total != y->total ? (x->total < y->total ? 1 : -1) : x->id < y->id ? -1 : x->id > y->id;
+}
+
+static void print_tally(struct bk_run *run, struct tally *t, const char *name, uint64_t total, bool reasons)
+{
+	struct bk_out *o = run->out;
+	uint64_t rest = total;
+	char text[160];
+
+	qsort(t->v, t->n, sizeof(t->v[0]), by_total);
+	if (!o->json)
+		bk_printf(o, "  drops by %s:\n", name);
+	for (size_t i = 0; i <= t->n; i++) {
+		uint64_t n = i < t->n ? t->v[i].total : rest;
+
+		if (i < t->n) {
+			rest -= n;
+			if (reasons)
+				snprintf(text, sizeof(text), "%s", reason_name(t->v[i].id));
+			else
+				location_text(t->v[i].id, text, sizeof(text));
+		} else if (!rest) {
+			break;
+		} else {
+			snprintf(text, sizeof(text), "other"); /* the table of places was full */
+		}
+		if (o->json) {
+			bk_json_begin(o, name);
+			bk_json_str(o, name, text, sizeof(text));
+			bk_json_u64(o, "total", n);
+			bk_json_end(o);
+		} else {
+			bk_puts(o, "    ");
+			bk_cell(o);
+			bk_put_text(o, text, sizeof(text));
+			bk_putc(o, ':');
+			bk_cell_end(o, -45, false);
+			bk_printf(o, "%10llu\n", (unsigned long long)n);
+		}
+	}
+	t->n = 0;
+}
+
+static void print_head(struct bk_run *run, uint64_t total, uint64_t unix_sockets, uint64_t now)
+{
+	static const char *const what[] = {
+		[NETMON_NETNS] = "network namespace", [NETMON_DMAC] = "destination mac", [NETMON_SMAC] = "source mac",
+		[NETMON_DIP] = "destination ip", [NETMON_SIP] = "source ip", [NETMON_FLOW] = "flow",
+		[NETMON_FLOW_SRC] = "source ip and flow", [NETMON_REASON] = "reason", [NETMON_LOCATION] = "location",
+		[NETMON_IFNAME] = "interface", [NETMON_PROTO] = "protocol",
+	};
+	char time[40];
+
+	bk_time_text(run, now, time);
+	if (st.reported)
+		bk_putc(run->out, '\n');
+	if (run->opts.timestamp != BK_TIME_NONE)
+		bk_printf(run->out, "%s: ", time);
+	bk_printf(run->out, "sort by %s, total drops: %llu (unix sockets %llu):\n", what[opt.key + 1],
+		  (unsigned long long)total, (unsigned long long)unix_sockets);
+	if (!run->opts.no_header) {
+		bk_puts(run->out, "  ");
+		bk_heading(run, st.row_cols);
+	}
+}
+
+static void print_row(struct bk_run *run, const struct row *r, const char *type)
+{
+	if (!run->out->json)
+		bk_puts(run->out, "  ");
+	bk_emit(run, st.row_cols, type, r);
+}
+
+static void print_totals(struct bk_run *run, const struct netmon_totals *t, uint64_t total, uint64_t now)
+{
+	struct bk_out *o = run->out;
+	char time[40];
+
+	if (o->json) {
+		bk_time_text(run, now, time);
+		bk_json_begin(o, "total");
+		bk_json_str(o, "time", time, sizeof(time));
+		bk_json_u64(o, "interval_ms", run->interval_ns / 1000000);
+		bk_json_u64(o, "total", total);
+		bk_json_u64(o, "unix", t->unix_sockets);
+		for (int i = 0; i < 8; i++)
+			bk_json_u64(o, pkt_type_members[i], t->pkt_type[i]);
+		bk_json_end(o);
+		return;
+	}
+	bk_puts(o, "  drops by packet type:");
+	for (int i = 0; i < 8; i++)
+		bk_printf(o, " %s: %llu", pkt_types[i], (unsigned long long)t->pkt_type[i]);
+	bk_putc(o, '\n');
+}
+
+/* All counts of the set that counted until now; the other one counts meanwhile. */
+static int report(struct bk_run *run, void *skel, bool last)
+{
+	struct netmon_bpf *s = skel;
+	struct row rest = { .by = opt.key >= 0 ? keys[opt.key] : NULL, .label = "other" }, hidden = { .label = "rows not shown" };
+	uint32_t set, shown = 0, left_out = 0;
+	struct rows rows = { 0 };
+	struct netmon_totals t;
+	uint64_t total = 0, now = bk_now();
+	int err;
+
+	if (opt.key < 0)
+		return 0;
+	set = s->bss->epoch & 1;
+	__atomic_store_n(&s->bss->epoch, s->bss->epoch + 1, __ATOMIC_SEQ_CST);
+	err = bk_quiesce(&st.quiesce);
+	err = err ? err : read_totals(bpf_map__fd(s->maps.totals), set, &t);
+	err = err ? err : empty_map(bpf_map__fd(set ? s->maps.rows1 : s->maps.rows0), st.key_size,
+				    sizeof(struct netmon_row), add_row, &rows);
+	err = err ? err : empty_map(bpf_map__fd(set ? s->maps.sites1 : s->maps.sites0), sizeof(struct netmon_site),
+				    sizeof(uint64_t), add_site, NULL);
+	if (!err && rows.failed)
+		err = -ENOMEM;
+	if (err)
+		goto out;
+	memcpy(rest.n, t.n, sizeof(rest.n));
+	for (size_t i = 0; i < rows.n; i++)
+		for (int c = 0; c < NETMON_CLASSES; c++)
+			rest.n[c] -= rows.v[i].n[c];
+	sum_columns(&rest);
+	for (int i = 0; i < NETMON_CLASSES; i++)
+		total += t.n[i];
+	total += t.unix_sockets;
+	if (last && !total && st.reported)
+		goto out;
+	if (!st.row_cols[0].kind)
+		make_row_cols();
+	if (!run->out->json)
+		print_head(run, total, t.unix_sockets, now);
+	qsort(rows.v, rows.n, sizeof(*rows.v), by_sort);
+	for (size_t i = 0; i < rows.n; i++) {
+		struct row *r = &rows.v[i];
+
+		if (!r->col[C_TOTAL])
+			continue;
+		if (r->col[C_TOTAL] < opt.threshold || (opt.top && shown >= opt.top)) {
+			left_out++;
+			for (int c = 0; c < COLUMNS; c++)
+				hidden.col[c] += r->col[c];
+			continue;
+		}
+		shown++;
+		r->time = now;
+		name_row(r);
+		print_row(run, r, "row");
+	}
+	rest.time = hidden.time = now;
+	hidden.by = rest.by;
+	if (left_out)
+		print_row(run, &hidden, "hidden");
+	if (rest.col[C_TOTAL])
+		print_row(run, &rest, "other");
+	print_totals(run, &t, total, now);
+	if (has_reasons())
+		print_tally(run, &by_reason, "reason", total, true);
+	print_tally(run, &by_location, "location", total, false);
+	st.reported++;
+out:
+	by_reason.n = by_location.n = 0;
+	free(rows.v);
+	return err;
+}
+
+static void fini(struct bk_run *run)
+{
+	bk_quiesce_close(&st.quiesce);
+	bk_ksyms_close(st.ksyms);
+	bk_enum_free(&st.reasons);
+	bk_enum_free(&st.subsystems);
+	for (size_t i = 0; i < ARRAY_LEN(st.sub); i++)
+		bk_enum_free(&st.sub[i]);
+}
+
+BK_SKEL(netmon);
+
+static const char *const probes[] = { "tp_btf", NULL };
+static const char *const blind[] = {
+	"packets that never became a socket buffer (the card, its driver, XDP)", NULL
+};
+
+const struct bk_tool netmon_tool = {
+	.name = "netmon",
+	.summary = "Show which packets the kernel drops, where and why",
+	.examples = "netmon\tone line a drop\n"
+		    "netmon -s dmac\tcount drops by destination MAC, report every 10 s\n"
+		    "netmon -s reason -r 1\twhy packets are dropped, every second\n"
+		    "netmon -s flow --netns blue --top 10\tthe ten worst flows in one namespace\n"
+		    "netmon --port 53 --stack\tdropped DNS packets with the kernel's stack\n"
+		    "netmon --reason '!NO_SOCKET' --json\tall but one reason, as JSON lines\n",
+	.group = BK_GROUP_NET,
+	.common = BK_NETNS | BK_INTERVAL | BK_COUNT | BK_TIMESTAMP | BK_BUFFER,
+	.needs = BK_NEED_EVENTS | BK_KEEP_PTRACE,
+	.probes = probes,
+	.blind = blind,
+	.opts = opts,
+	.cols = cols,
+	.skel = &skel,
+	.init = init,
+	.configure = configure,
+	.attach = attach,
+	.started = started,
+	.event = event,
+	.report = report,
+	.start_json = start_json,
+	.fini = fini,
+};

@@ -1,0 +1,2 @@
+/* The tools, sorted by name. C includes this list, CMake reads it; a tool needs one line here. */
+TOOL(netmon)

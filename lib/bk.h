@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * bpfkit's own library: everything a tool includes.
+ *
+ * A tool is a descriptor (struct bk_tool) and the functions that only it can have; the runtime
+ * (run.c) leads it through its life. Functions return 0 or a negative errno unless said otherwise.
+ */
+#ifndef BK_H
+#define BK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <bpf/libbpf.h>
+
+#include "filter.h"
+
+#define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Exit statuses. */
+enum {
+	BK_EXIT_OK = 0,
+	BK_EXIT_FAILED = 1,
+	BK_EXIT_USAGE = 2,
+	BK_EXIT_LACKING = 3, /* the kernel or the privileges lack something */
+	BK_EXIT_NO_TOOL = 127,
+};
+
+struct bk_run;
+struct bk_out;
+
+/* ---- values in options (value.c) ---- */
+
+struct bk_net { /* an address and how many of its leading bits count */
+	uint8_t family; /* 4, 6; 0: none given */
+	uint8_t bits;
+	uint8_t addr[16]; /* network order; the bits that do not count are zero */
+};
+
+struct bk_list { /* of small numbers: pids, ports */
+	unsigned int n;
+	uint32_t v[16];
+};
+
+/*
+ * Each parses the whole of a string and returns NULL, or what is wrong with it, as the end of the
+ * sentence "'X' is ...". Nothing is written on failure.
+ */
+const char *bk_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *v);
+const char *bk_parse_duration(const char *s, uint64_t *ns);	/* 10, 1.5s, 10ms, 5us, 2m, 1h: nanoseconds */
+const char *bk_parse_size(const char *s, uint64_t *bytes);	/* 65536, 256k, 1M, 1G */
+const char *bk_parse_list(const char *s, uint32_t min, uint32_t max, struct bk_list *l); /* 1,2,3 */
+const char *bk_parse_net(const char *s, bool host_only, struct bk_net *net); /* 10.0.0.0/8, fe80::1 */
+const char *bk_parse_user(const char *s, uint32_t *uid);	/* name in /etc/passwd, or number */
+const char *bk_parse_cgroup(const char *s, uint64_t *id, uint32_t *level); /* path, absolute or below the mount */
+const char *bk_parse_netns(const char *s, uint32_t *inode);	/* name, path or inode number */
+
+/* ---- options (opts.c) ---- */
+
+enum bk_opt_type {
+	BK_OPT_END,
+	BK_OPT_FLAG,	 /* bool */
+	BK_OPT_U32,
+	BK_OPT_SIZE,	 /* uint64_t, bytes */
+	BK_OPT_DURATION, /* uint64_t, nanoseconds */
+	BK_OPT_STR,	 /* const char *, kept as given */
+	BK_OPT_ENUM,	 /* int: index into choices */
+	BK_OPT_LIST,	 /* struct bk_list */
+	BK_OPT_NET,	 /* struct bk_net */
+	BK_OPT_HOST,	 /* struct bk_net, all bits */
+	BK_OPT_USER,	 /* uint32_t, and has */
+	BK_OPT_CGROUP,	 /* struct bk_filter: cgroup, cgroup_level */
+	BK_OPT_NETNS,	 /* uint32_t, inode */
+	BK_OPT_IFNAME,	 /* const char *, at most 15 bytes */
+	BK_OPT_SHARED,	 /* no option of its own: another letter for the shared one of this name */
+};
+
+/*
+ * One row serves the parser, --help, the man page and completion. The macros below make the typed
+ * pointer, so that a row whose variable has the wrong type does not compile.
+ */
+struct bk_opt {
+	char letter;	  /* 0: only the long form */
+	const char *name;
+	const char *arg;  /* what the help calls the value */
+	const char *help;
+	enum bk_opt_type type;
+	uint64_t min, max; /* U32, LIST */
+	const char *const *choices; /* ENUM: NULL-terminated */
+	union {
+		bool *flag;
+		uint32_t *u32;
+		uint64_t *u64;
+		const char **str;
+		int *choice;
+		struct bk_list *list;
+		struct bk_net *net;
+		struct bk_filter *filter;
+	} to;
+};
+
+#define BK_FLAG(l, n, p, h) \
+	{ .letter = l, .name = n, .help = h, .type = BK_OPT_FLAG, .to.flag = p }
+#define BK_U32(l, n, p, lo, hi, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_U32, .min = lo, .max = hi, .to.u32 = p }
+#define BK_SIZE(l, n, p, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_SIZE, .to.u64 = p }
+#define BK_DURATION(l, n, p, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_DURATION, .to.u64 = p }
+#define BK_STR(l, n, p, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_STR, .to.str = p }
+#define BK_ENUM(l, n, p, c, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_ENUM, .choices = c, .to.choice = p }
+#define BK_LIST(l, n, p, lo, hi, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_LIST, .min = lo, .max = hi, .to.list = p }
+#define BK_NET(l, n, p, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_NET, .to.net = p }
+#define BK_HOST(l, n, p, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_HOST, .to.net = p }
+#define BK_IFNAME(l, n, p, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_IFNAME, .to.str = p }
+#define BK_LETTER(l, n) { .letter = l, .name = n, .type = BK_OPT_SHARED }
+
+/* The shared options that a tool takes; all tools take the output and diagnostic ones besides. */
+enum bk_common {
+	BK_PID = 1 << 0,
+	BK_TID = 1 << 1,
+	BK_COMM = 1 << 2,
+	BK_UID = 1 << 3,
+	BK_CGROUP = 1 << 4,
+	BK_NETNS = 1 << 5,
+	BK_INTERVAL = 1 << 6,
+	BK_COUNT = 1 << 7,
+	BK_TIMESTAMP = 1 << 8,
+	BK_BUFFER = 1 << 9, /* has events */
+	BK_TASK = BK_PID | BK_TID | BK_COMM | BK_UID | BK_CGROUP | BK_NETNS,
+};
+
+enum bk_timestamp { BK_TIME_WALL, BK_TIME_ISO, BK_TIME_REL, BK_TIME_MONO, BK_TIME_NONE };
+
+/* What the shared options say. */
+struct bk_common_opts {
+	struct bk_list pids, tids;
+	const char *comm;
+	struct bk_filter filter; /* uid, cgroup, netns; the rest is filled in by the runtime */
+	uint64_t duration, interval, buffer;
+	uint32_t count;
+	int timestamp; /* enum bk_timestamp */
+	int output;    /* enum bk_format */
+	bool json, no_header, stats;
+	uint32_t verbose;
+	const char *probe, *btf;
+};
+
+/* ---- columns (col.c) ---- */
+
+enum bk_kind {
+	BK_COL_END,
+	BK_COL_U8,
+	BK_COL_U16,
+	BK_COL_U32,
+	BK_COL_S32,
+	BK_COL_U64,
+	BK_COL_STR,  /* char array in the record, from strangers: escaped */
+	BK_COL_PTR,  /* const char * in the record, from strangers: escaped */
+	BK_COL_TIME, /* uint64_t, CLOCK_MONOTONIC ns; shown as --timestamp says */
+	BK_COL_MAC,  /* 6 bytes */
+	BK_COL_IP,   /* struct bk_net */
+	BK_COL_BOOL, /* bool */
+};
+
+enum { BK_TEXT = 1, BK_JSON = 2, BK_BOTH = 3 };
+
+/* One column: heading of the table, name in JSON, where in the record, how wide, where shown. */
+struct bk_col {
+	const char *head; /* NULL: not in the table */
+	const char *name; /* NULL: not in JSON; snake_case with the unit in it */
+	enum bk_kind kind;
+	short width;	  /* of the table; negative: left-aligned */
+	unsigned short offset, size;
+	unsigned long long has; /* shown if these bits of the record's first 64-bit word are set */
+	/* Instead of the kind: writes the cell itself. */
+	void (*put)(struct bk_out *o, const void *rec);
+};
+
+#define BK_COL(h, n, k, w, st, m) \
+	{ .head = h, .name = n, .kind = k, .width = w, .offset = offsetof(st, m), .size = sizeof(((st *)0)->m) }
+#define BK_COL_IF(bits, h, n, k, w, st, m) \
+	{ .head = h, .name = n, .kind = k, .width = w, .offset = offsetof(st, m), \
+	  .size = sizeof(((st *)0)->m), .has = bits }
+
+/* Prints a record as a line of the table or as a JSON object of the type given. */
+void bk_emit(struct bk_run *run, const struct bk_col *cols, const char *type, const void *rec);
+/* Prints the headings, in text. */
+void bk_heading(struct bk_run *run, const struct bk_col *cols);
+
+/* ---- output (out.c) ---- */
+
+/*
+ * All data goes through one buffer to one descriptor. Errors stick: once a write has failed the
+ * rest is thrown away, and error tells (-EPIPE: the reader is gone, no failure).
+ */
+struct bk_out {
+	int fd;
+	bool tty, json;
+	int error;
+	size_t n, mark; /* bytes pending; where a cell began */
+	size_t flushed; /* bytes written, ever */
+	char buf[65536];
+};
+
+enum bk_format { BK_OUT_TEXT, BK_OUT_JSON };
+
+void bk_out_init(struct bk_out *o, int fd);
+void bk_flush(struct bk_out *o);
+/* Our own text, as it is. */
+void bk_puts(struct bk_out *o, const char *s);
+void bk_putc(struct bk_out *o, char c);
+void bk_printf(struct bk_out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void bk_put_u64(struct bk_out *o, uint64_t v);
+void bk_put_s64(struct bk_out *o, int64_t v);
+/* A stranger's bytes, at most n of them, up to a NUL, made harmless (escape.h). */
+void bk_put_text(struct bk_out *o, const char *s, size_t n);
+void bk_put_mac(struct bk_out *o, const uint8_t mac[6]);
+void bk_put_ip(struct bk_out *o, int family, const uint8_t *addr);
+/* Cells: begin, put, then pad to a width (negative: left-aligned) and separate. */
+void bk_cell(struct bk_out *o);
+void bk_cell_end(struct bk_out *o, int width, bool last);
+/* JSON: members of the open object; names are our own and need no escape. */
+void bk_json_begin(struct bk_out *o, const char *type);
+void bk_json_name(struct bk_out *o, const char *name);
+/* A stranger's string; if it is no UTF-8, NAME_hex follows and has it exactly. */
+void bk_json_str(struct bk_out *o, const char *name, const char *s, size_t n);
+void bk_json_u64(struct bk_out *o, const char *name, uint64_t v);
+void bk_json_bool(struct bk_out *o, const char *name, bool v);
+void bk_json_end(struct bk_out *o);
+
+/* ---- messages to stderr (log.c) ---- */
+
+/* "TOOL: text\n", control bytes escaped. bk_debug only with -v. */
+void bk_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void bk_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void bk_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void bk_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void bk_log_init(const char *name, unsigned int verbose);
+/* Keeps libbpf's messages; the last that names a cause, or NULL. Valid until the next load. */
+void bk_log_libbpf(void);
+void bk_log_forget(void);
+const char *bk_log_cause(void);
+
+/* ---- the running kernel (btf.c, ksyms.c, netns.c, probe.c) ---- */
+
+struct bk_enum { /* the names of an enum, by value */
+	size_t n;
+	struct bk_enum_val {
+		uint32_t value;
+		char *name; /* owned */
+	} *vals;
+};
+
+/* Reads an enum of the kernel's BTF, or of a module's; prefix is cut off the names. -ENOENT if absent. */
+int bk_enum_load(struct bk_enum *e, const char *module, const char *name, const char *prefix);
+const char *bk_enum_name(const struct bk_enum *e, uint32_t value);
+/* Case does not matter. */
+bool bk_enum_value(const struct bk_enum *e, const char *name, uint32_t *value);
+void bk_enum_free(struct bk_enum *e);
+
+struct bk_ksyms;
+/* Opens the kernel's symbol table, to be called with privileges; it is read when first asked. */
+struct bk_ksyms *bk_ksyms_open(void);
+void bk_ksyms_close(struct bk_ksyms *k);
+struct bk_ksym {
+	const char *name, *module; /* owned by the table, valid until the next look-up; module may be NULL */
+	uint64_t addr, offset;
+};
+bool bk_ksyms_find(struct bk_ksyms *k, uint64_t addr, struct bk_ksym *sym);
+/* First and last address of a function, by exact name or NAME.suffix. Returns how many were found, at most max. */
+int bk_ksyms_range(struct bk_ksyms *k, const char *name, uint64_t (*ranges)[2], int max);
+
+/* Name of a network namespace: in /run/netns, else "COMM[PID]" of a process in it; NULL if neither. Owned here. */
+const char *bk_netns_name(uint32_t inode);
+uint32_t bk_netns_self(void);
+
+/* ---- privileges (priv.c) ---- */
+
+enum bk_need {
+	BK_NEED_BPF = 1 << 0,	    /* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
+	BK_NEED_NET_ADMIN = 1 << 1,
+	BK_NEED_BTF = 1 << 2,
+	BK_NEED_EVENTS = BK_NEED_BPF | BK_NEED_BTF,
+	BK_KEEP_PTRACE = 1 << 16,   /* kept: namespaces of other users' processes are read */
+	BK_KEEP_NET_ADMIN = 1 << 17,
+};
+
+/* Says what is missing and returns BK_EXIT_LACKING, or 0. */
+int bk_preflight(unsigned int needs);
+/* Gives up all capabilities but those that needs keeps; map_fd: a map that is read later, or -1. */
+int bk_drop_privileges(unsigned int needs, int map_fd);
+/* Why the kernel says EPERM to somebody who has all capabilities: the end of a sentence. */
+const char *bk_why_refused(void);
+
+/* ---- descriptors and the run (run.c) ---- */
+
+struct bk_skel_ops {
+	void *(*open)(const struct bpf_object_open_opts *);
+	void (*destroy)(void *);
+};
+
+/* The functions of a generated skeleton without its type. */
+#define BK_SKEL(name)								\
+	static void *skel_open(const struct bpf_object_open_opts *o)		\
+	{									\
+		return name##_bpf__open_opts(o);				\
+	}									\
+	static void skel_destroy(void *s)					\
+	{									\
+		name##_bpf__destroy(s);						\
+	}									\
+	static const struct bk_skel_ops skel = { skel_open, skel_destroy }
+
+enum bk_group { BK_GROUP_NET, BK_GROUP_PROCESS, BK_GROUP_FILE, BK_GROUP_DISK, BK_GROUP_CPU, BK_GROUPS };
+
+struct bk_alias {
+	const char *name;
+	const char *args; /* preset options, separated by blanks */
+};
+
+struct bk_tool {
+	const char *name, *summary;
+	const char *synopsis; /* what follows the options, or NULL */
+	const char *examples; /* lines "command\tmeaning\n" */
+	const struct bk_alias *aliases; /* ends with a NULL name */
+	enum bk_group group;
+	unsigned int common; /* enum bk_common */
+	unsigned int needs;  /* enum bk_need */
+	const char *const *probes; /* rungs, best first, NULL-terminated; a program is WHAT__RUNG */
+	const char *const *blind;  /* what each rung cannot see, or NULL */
+	const struct bk_opt *opts;
+	const struct bk_col *cols; /* of event lines */
+	const struct bk_skel_ops *skel;
+	/* All are optional. */
+	int (*init)(struct bk_run *);			 /* checks across options; negative: usage error, said */
+	int (*configure)(struct bk_run *, void *skel);	 /* read-only data, map sizes, before load */
+	int (*attach)(struct bk_run *, void *skel);	 /* instead of the default */
+	int (*started)(struct bk_run *, void *skel);	 /* attached, privileges still there */
+	int (*event)(struct bk_run *, const void *rec, size_t len);
+	int (*report)(struct bk_run *, void *skel, bool last); /* each interval, and once at the end */
+	void (*start_json)(struct bk_run *, struct bk_out *);	 /* members of the first JSON line */
+	void (*fini)(struct bk_run *);
+};
+
+struct bk_run {
+	const struct bk_tool *tool;
+	struct bk_common_opts opts;
+	struct bk_out *out;
+	const char *rung;	/* of the probes, the one that was taken */
+	bool events;		/* records come through the ring; tools with only totals clear it in init */
+	uint64_t start_ns;	/* CLOCK_MONOTONIC, when attached */
+	uint64_t printed;	/* events printed */
+	uint64_t interval_ns;	/* wall-clock length of what report() now covers */
+	void *skel;		/* the tool's own type of skeleton */
+	struct bpf_object *obj;
+	uint32_t reports;
+	int map_fd;		/* a map that report() reads by system call, or -1; set by started() */
+	volatile struct bk_books *books;
+	bool stop;		/* end the loop after this event */
+	struct bk_loop *loop;
+};
+
+/* Parses the arguments behind the tool's name. Returns -1 to go on, else the exit status. */
+int bk_parse_args(struct bk_run *run, int argc, char **argv);
+/* Leads the tool through its life and returns the exit status. */
+int bk_run(struct bk_run *run);
+
+void bk_help(const struct bk_tool *tool);
+void bk_man_options(const struct bk_tool *tool);
+/* Options of a tool for the shells, or the values of one of them. */
+void bk_complete(const struct bk_tool *tool, const char *opt);
+
+/* Writes a variable of a program's data section before load, or finds it after. NULL: there is none. */
+void *bk_var(struct bpf_object *obj, const char *section, const char *name, size_t size);
+
+/* Time of an event as --timestamp says, into buf (40 bytes); returns its length. */
+size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf);
+uint64_t bk_now(void); /* CLOCK_MONOTONIC, ns */
+
+/*
+ * bk_quiesce() waits until every program that may have started before the call has returned: the
+ * update of a map in a map waits for that (kernel commit 1ae80cf31938). Opened with privileges.
+ */
+struct bk_quiesce {
+	int outer, inner;
+};
+int bk_quiesce_open(struct bk_quiesce *q);
+int bk_quiesce(struct bk_quiesce *q);
+void bk_quiesce_close(struct bk_quiesce *q);
+
+#endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Messages to stderr: one line each, with the tool's name in front, harmless to a terminal. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bk.h"
+#include "escape.h"
+
+static struct {
+	const char *name;
+	unsigned int verbose;
+	char cause[512];
+} log_state = { .name = "bpfkit" };
+
+void bk_log_init(const char *name, unsigned int verbose)
+{
+	log_state.name = name;
+	log_state.verbose = verbose;
+}
+
+static void say(const char *fmt, va_list ap)
+{
+	char text[1024], line[BK_ESCAPE_MAX(sizeof(text)) + 64];
+	int n = vsnprintf(text, sizeof(text), fmt, ap);
+	int head = snprintf(line, 64, "%s: ", log_state.name);
+
+	if (n >= (int)sizeof(text))
+		n = sizeof(text) - 1;
+	while (n > 0 && text[n - 1] == '\n')
+		n--;
+	n = head + bk_escape(line + head, text, n > 0 ? n : 0, false, NULL);
+	line[n++] = '\n';
+	/* a message that cannot be written has nobody to be told to */
+	if (write(STDERR_FILENO, line, n) < 0)
+		return;
+}
+
+#define SAY(fn, when)				\
+	void fn(const char *fmt, ...)		\
+	{					\
+		va_list ap;			\
+						\
+		if (!(when))			\
+			return;			\
+		va_start(ap, fmt);		\
+		say(fmt, ap);			\
+		va_end(ap);			\
+	}
+
+SAY(bk_error, true)
+SAY(bk_warn, true)
+SAY(bk_note, true)
+SAY(bk_debug, log_state.verbose)
+
+/*
+ * libbpf speaks in several lines, of which one names the cause: a refused program's last verifier
+ * line, or the first failure. Its guess about the memory limit is wrong on every kernel since 5.11.
+ */
+static int from_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
+{
+	char *text, *line, *save = NULL, *last = NULL;
+
+	if (level == LIBBPF_DEBUG && log_state.verbose < 2)
+		return 0;
+	if (vasprintf(&text, fmt, ap) < 0)
+		return 0;
+	if (level == LIBBPF_WARN && strstr(text, "BEGIN PROG LOAD LOG")) {
+		/* the log's last lines are the complaint and two lines of statistics */
+		for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+			if (!strncmp(line, "-- END", 6) || !strncmp(line, "processed ", 10) ||
+			    !strncmp(line, "verification time", 17) || !strncmp(line, "stack depth", 11))
+				continue;
+			last = line;
+			if (log_state.verbose > 1)
+				bk_debug("%s", line);
+		}
+		if (last && !strstr(last, "BEGIN PROG"))
+			snprintf(log_state.cause, sizeof(log_state.cause), "%.511s", last);
+	} else if (strstr(text, "ulimit -l")) {
+		/* not the reason */
+	} else if (log_state.verbose) {
+		for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+			bk_debug("%s", line);
+	} else if (level == LIBBPF_WARN && !log_state.cause[0]) {
+		snprintf(log_state.cause, sizeof(log_state.cause), "%.511s",
+			 !strncmp(text, "libbpf: ", 8) ? text + 8 : text);
+	}
+	free(text);
+	return 0;
+}
+
+void bk_log_libbpf(void)
+{
+	libbpf_set_print(from_libbpf);
+}
+
+void bk_log_forget(void)
+{
+	log_state.cause[0] = 0;
+}
+
+const char *bk_log_cause(void)
+{
+	size_t n = strlen(log_state.cause);
+
+	while (n && (log_state.cause[n - 1] == '\n' || log_state.cause[n - 1] == ' '))
+		log_state.cause[--n] = 0;
+	return n ? log_state.cause : NULL;
+}

@@ -1,0 +1,260 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "loop.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum {
+	WINDOW_TTY_MS = 5,
+	WINDOW_MS = 50,
+	SLEEP_MS = 250,	 /* no sleep is longer while there is a ring: a lost wakeup costs this much */
+	DRAIN_MAX = 65536, /* records at a time, so that a flood does not keep signals waiting */
+};
+
+enum what { SIGNAL, INTERVAL, DURATION, STDOUT, RING };
+
+struct bk_loop {
+	struct bk_run *run;
+	int ep, signals, interval, duration;
+	sigset_t old;
+	struct ring_buffer *ring;
+	bool awake;
+	unsigned int drained; /* in this drain */
+	uint64_t lost;	      /* as far as it was said */
+};
+
+static int watch(struct bk_loop *l, int fd, enum what what, uint32_t events, int op)
+{
+	struct epoll_event ev = { .events = events, .data.u32 = what };
+
+	return epoll_ctl(l->ep, op, fd, &ev) ? -errno : 0;
+}
+
+static int timer(struct bk_loop *l, enum what what, uint64_t ns, bool repeat)
+{
+	struct itimerspec it = {
+		.it_value = { .tv_sec = ns / 1000000000, .tv_nsec = ns % 1000000000 },
+	};
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+
+	if (fd < 0)
+		return -errno;
+	if (repeat)
+		it.it_interval = it.it_value;
+	if (timerfd_settime(fd, 0, &it, NULL) || watch(l, fd, what, EPOLLIN, EPOLL_CTL_ADD)) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+int bk_loop_open(struct bk_run *run, struct bk_loop **out)
+{
+	struct bk_loop *l = calloc(1, sizeof(*l));
+	sigset_t set;
+	int err;
+
+	if (!l)
+		return -ENOMEM;
+	l->run = run;
+	l->interval = l->duration = -1;
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGQUIT);
+	sigprocmask(SIG_BLOCK, &set, &l->old);
+	signal(SIGPIPE, SIG_IGN);
+	l->ep = epoll_create1(EPOLL_CLOEXEC);
+	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (l->ep < 0 || l->signals < 0) {
+		err = -errno;
+		bk_loop_close(l);
+		return err;
+	}
+	err = watch(l, l->signals, SIGNAL, EPOLLIN, EPOLL_CTL_ADD);
+	/* a pipe without readers, a terminal that hung up; files cannot be watched and need not be */
+	if (!err && watch(l, run->out->fd, STDOUT, 0, EPOLL_CTL_ADD) == -ENOMEM)
+		err = -ENOMEM;
+	if (err) {
+		bk_loop_close(l);
+		return err;
+	}
+	*out = l;
+	return 0;
+}
+
+static int on_record(void *ctx, void *rec, size_t len)
+{
+	struct bk_loop *l = ctx;
+	struct bk_run *run = l->run;
+	int err;
+
+	if (run->stop)
+		return -ECANCELED;
+	l->drained++;
+	err = run->tool->event(run, rec, len);
+	if (err)
+		return err;
+	if (run->opts.count && run->printed >= run->opts.count)
+		run->stop = true;
+	if (run->stop || run->out->error)
+		return -ECANCELED;
+	/* negative ends the drain; this record is done with */
+	return l->drained >= DRAIN_MAX ? -EAGAIN : 0;
+}
+
+int bk_loop_ring(struct bk_loop *l, int map_fd)
+{
+	l->ring = ring_buffer__new(map_fd, on_record, l, NULL);
+	if (!l->ring)
+		return -errno;
+	return watch(l, ring_buffer__epoll_fd(l->ring), RING, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+/* Marks a gap where it is seen. */
+static void tell_losses(struct bk_loop *l)
+{
+	uint64_t lost = l->run->books->lost, n = lost - l->lost;
+	struct bk_out *o = l->run->out;
+
+	if (!n || l->run->stop)
+		return;
+	l->lost = lost;
+	if (o->json) {
+		bk_json_begin(o, "lost");
+		bk_json_u64(o, "ring", n);
+		bk_json_end(o);
+	} else {
+		bk_printf(o, "# lost %llu events here\n", (unsigned long long)n);
+	}
+}
+
+/* Returns how many records came, or a negative errno. */
+static int drain(struct bk_loop *l)
+{
+	int err;
+
+	l->drained = 0;
+	err = ring_buffer__consume(l->ring);
+	tell_losses(l);
+	if (err < 0 && err != -EAGAIN && err != -ECANCELED)
+		return err;
+	return l->drained;
+}
+
+int bk_loop_drain(struct bk_loop *l)
+{
+	int n = 0;
+
+	while (l->ring && !l->run->stop && !l->run->out->error && (n = drain(l)) >= DRAIN_MAX)
+		;
+	return n < 0 ? n : 0;
+}
+
+/* Says in the programs' memory that we sleep, or not any more. */
+static void set_asleep(struct bk_loop *l, bool asleep)
+{
+	__atomic_store_n(&l->run->books->asleep, asleep, __ATOMIC_SEQ_CST);
+	l->awake = !asleep;
+	watch(l, ring_buffer__epoll_fd(l->ring), RING, asleep ? EPOLLIN : 0, EPOLL_CTL_MOD);
+}
+
+static int ring_step(struct bk_loop *l)
+{
+	int n = drain(l);
+
+	if (n > 0 && !l->awake) {
+		set_asleep(l, false);
+	} else if (!n && l->awake) {
+		/* the window brought nothing; what came before the word was set is looked for once more */
+		set_asleep(l, true);
+		n = drain(l);
+		if (n > 0)
+			set_asleep(l, false);
+	}
+	return n;
+}
+
+int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
+{
+	struct bk_run *run = l->run;
+	int window = run->out->tty ? WINDOW_TTY_MS : WINDOW_MS, last = 0, err;
+	uint64_t ticks;
+
+	if (run->opts.interval && run->tool->report) {
+		l->interval = timer(l, INTERVAL, run->opts.interval, true);
+		if (l->interval < 0)
+			return l->interval;
+	}
+	if (run->opts.duration) {
+		l->duration = timer(l, DURATION, run->opts.duration, false);
+		if (l->duration < 0)
+			return l->duration;
+	}
+	while (!run->stop) {
+		struct epoll_event ev[8];
+		bool over = false;
+		int n, wait = !l->ring ? -1 : last >= DRAIN_MAX ? 0 : l->awake ? window : SLEEP_MS;
+
+		bk_flush(run->out);
+		if (run->out->error)
+			break;
+		n = epoll_wait(l->ep, ev, ARRAY_LEN(ev), wait);
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		for (int i = 0; i < n; i++)
+			switch (ev[i].data.u32) {
+			case INTERVAL:
+				if (read(l->interval, &ticks, sizeof(ticks)) < 0)
+					break;
+				err = tick(run);
+				if (err)
+					return err;
+				break;
+			case STDOUT:
+				run->out->error = -EPIPE;
+				run->stop = true;
+				break;
+			case SIGNAL:
+			case DURATION:
+				over = true;
+				break;
+			}
+		if (over || run->stop)
+			break;
+		if (l->ring) {
+			last = ring_step(l);
+			if (last < 0)
+				return last;
+		}
+	}
+	/* from here on a second Ctrl-C ends us as it ends anybody */
+	sigprocmask(SIG_SETMASK, &l->old, NULL);
+	return 0;
+}
+
+void bk_loop_close(struct bk_loop *l)
+{
+	if (!l)
+		return;
+	ring_buffer__free(l->ring);
+	if (l->interval >= 0)
+		close(l->interval);
+	if (l->duration >= 0)
+		close(l->duration);
+	if (l->signals >= 0)
+		close(l->signals);
+	if (l->ep >= 0)
+		close(l->ep);
+	sigprocmask(SIG_SETMASK, &l->old, NULL);
+	free(l);
+}

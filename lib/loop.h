@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BK_LOOP_H
+#define BK_LOOP_H
+
+#include "bk.h"
+
+/*
+ * The one loop: records from the ring, signals, the interval, the duration, and stdout hanging up.
+ *
+ * Reader and programs agree on a word in the program's memory that says that the reader sleeps.
+ * Only then does a program wake it (bk_submit() in bpf/bk.bpf.h); a reader that was woken drains,
+ * waits one batch window, drains again, and goes to sleep when a window brought nothing.
+ */
+struct bk_loop;
+
+/* Blocks the signals and makes the descriptors; before attaching, so that none is missed. */
+int bk_loop_open(struct bk_run *run, struct bk_loop **loop);
+/* The ring, if the tool has events. */
+int bk_loop_ring(struct bk_loop *loop, int map_fd);
+/* Runs until a signal, the duration, the count, run->stop or a closed stdout. tick: at each interval. */
+int bk_loop_run(struct bk_loop *loop, int (*tick)(struct bk_run *));
+/* Records that are still in the ring. */
+int bk_loop_drain(struct bk_loop *loop);
+void bk_loop_close(struct bk_loop *loop);
+
+#endif

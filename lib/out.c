@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Data on its way out: one buffer, our own formatting, strangers' bytes made harmless. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bk.h"
+#include "escape.h"
+
+void bk_out_init(struct bk_out *o, int fd)
+{
+	o->fd = fd;
+	o->tty = isatty(fd);
+	o->json = false;
+	o->error = 0;
+	o->n = o->mark = o->flushed = 0;
+}
+
+/* Writes out the first n bytes and moves the rest to the front. */
+static void drain(struct bk_out *o, size_t n)
+{
+	size_t done = 0;
+
+	while (done < n && !o->error) {
+		ssize_t w = write(o->fd, o->buf + done, n - done);
+
+		if (w >= 0)
+			done += w;
+		else if (errno != EINTR)
+			o->error = -errno;
+	}
+	o->flushed += done;
+	memmove(o->buf, o->buf + n, o->n - n);
+	o->n -= n;
+	o->mark = o->mark > n ? o->mark - n : 0;
+}
+
+void bk_flush(struct bk_out *o)
+{
+	drain(o, o->n);
+}
+
+/* Room for n more bytes; what is open as a cell stays in the buffer. */
+static char *room(struct bk_out *o, size_t n)
+{
+	if (sizeof(o->buf) - o->n < n)
+		drain(o, o->mark && o->mark < o->n ? o->mark : o->n);
+	if (sizeof(o->buf) - o->n < n)
+		drain(o, o->n);
+	return o->buf + o->n;
+}
+
+static void put(struct bk_out *o, const char *s, size_t n)
+{
+	while (n) {
+		size_t part = n < 4096 ? n : 4096;
+
+		memcpy(room(o, part), s, part);
+		o->n += part;
+		s += part;
+		n -= part;
+	}
+}
+
+void bk_puts(struct bk_out *o, const char *s)
+{
+	put(o, s, strlen(s));
+}
+
+void bk_putc(struct bk_out *o, char c)
+{
+	*room(o, 1) = c;
+	o->n++;
+}
+
+void bk_printf(struct bk_out *o, const char *fmt, ...)
+{
+	char *p = room(o, 512);
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(p, 512, fmt, ap);
+	va_end(ap);
+	o->n += n < 0 ? 0 : n > 511 ? 511 : n;
+}
+
+void bk_put_u64(struct bk_out *o, uint64_t v)
+{
+	char digits[20];
+	int i = sizeof(digits);
+
+	do
+		digits[--i] = '0' + v % 10;
+	while (v /= 10);
+	put(o, digits + i, sizeof(digits) - i);
+}
+
+void bk_put_s64(struct bk_out *o, int64_t v)
+{
+	if (v < 0)
+		bk_putc(o, '-');
+	bk_put_u64(o, v < 0 ? -(uint64_t)v : (uint64_t)v);
+}
+
+/* Escapes in pieces that do not split a character. Returns whether bytes were no UTF-8. */
+static bool escape(struct bk_out *o, const char *s, size_t n, bool json)
+{
+	bool invalid = false;
+
+	while (n) {
+		size_t part = n;
+
+		if (part > 1024)
+			for (part = 1024; part > 1021 && (s[part] & 0xc0) == 0x80; part--)
+				;
+		o->n += bk_escape(room(o, BK_ESCAPE_MAX(part)), s, part, json, &invalid);
+		s += part;
+		n -= part;
+	}
+	return invalid;
+}
+
+void bk_put_text(struct bk_out *o, const char *s, size_t n)
+{
+	escape(o, s, strnlen(s, n), o->json);
+}
+
+void bk_put_mac(struct bk_out *o, const uint8_t mac[6])
+{
+	static const char hex[] = "0123456789abcdef";
+	char *p = room(o, 18);
+
+	for (int i = 0; i < 6; i++) {
+		*p++ = hex[mac[i] >> 4];
+		*p++ = hex[mac[i] & 15];
+		*p++ = ':';
+	}
+	o->n += 17;
+}
+
+void bk_put_ip(struct bk_out *o, int family, const uint8_t *addr)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	if (family == 4) {
+		for (int i = 0; i < 4; i++) {
+			if (i)
+				bk_putc(o, '.');
+			bk_put_u64(o, addr[i]);
+		}
+	} else if (inet_ntop(AF_INET6, addr, text, sizeof(text))) {
+		bk_puts(o, text);
+	}
+}
+
+void bk_cell(struct bk_out *o)
+{
+	room(o, 1024);
+	o->mark = o->n;
+}
+
+/* Characters, not bytes: what a terminal shows, with no width for combining ones known. */
+static size_t shown(const char *s, size_t n)
+{
+	size_t k = 0;
+
+	for (size_t i = 0; i < n; i++)
+		k += (s[i] & 0xc0) != 0x80;
+	return k;
+}
+
+void bk_cell_end(struct bk_out *o, int width, bool last)
+{
+	size_t have = shown(o->buf + o->mark, o->n - o->mark);
+	size_t want = width < 0 ? -width : width, pad = want > have ? want - have : 0;
+	char *cell;
+
+	if (width >= 0 && pad) { /* right-aligned: the blanks go in front */
+		room(o, pad + 1);
+		cell = o->buf + o->mark;
+		memmove(cell + pad, cell, o->n - o->mark);
+		memset(cell, ' ', pad);
+		o->n += pad;
+		pad = 0;
+	}
+	if (!last)
+		for (pad++; pad; pad--)
+			bk_putc(o, ' ');
+	o->mark = 0;
+}
+
+/* ---- JSON ---- */
+
+void bk_json_begin(struct bk_out *o, const char *type)
+{
+	bk_puts(o, "{\"type\":\"");
+	bk_puts(o, type);
+	bk_putc(o, '"');
+}
+
+void bk_json_name(struct bk_out *o, const char *name)
+{
+	bk_puts(o, ",\"");
+	bk_puts(o, name);
+	bk_puts(o, "\":");
+}
+
+/* Bytes that are no UTF-8 cannot stand in JSON: then NAME_hex has the whole value, exactly. */
+void bk_json_str(struct bk_out *o, const char *name, const char *s, size_t n)
+{
+	bool invalid;
+
+	n = strnlen(s, n);
+	bk_json_name(o, name);
+	bk_putc(o, '"');
+	invalid = escape(o, s, n, true);
+	bk_putc(o, '"');
+	if (!invalid)
+		return;
+	bk_printf(o, ",\"%s_hex\":\"", name);
+	for (size_t i = 0; i < n; i++)
+		bk_printf(o, "%02x", (unsigned char)s[i]);
+	bk_putc(o, '"');
+}
+
+void bk_json_u64(struct bk_out *o, const char *name, uint64_t v)
+{
+	bk_json_name(o, name);
+	bk_put_u64(o, v);
+}
+
+void bk_json_bool(struct bk_out *o, const char *name, bool v)
+{
+	bk_json_name(o, name);
+	bk_puts(o, v ? "true" : "false");
+}
+
+void bk_json_end(struct bk_out *o)
+{
+	bk_puts(o, "}\n");
+}

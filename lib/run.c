@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The life of a tool, from its checked options to its exit status. */
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "bk.h"
+#include "loop.h"
+#include "version.h"
+
+/* libbpf guarantees these first members in every generated skeleton. */
+struct any_skel {
+	struct bpf_object_skeleton *skeleton;
+	struct bpf_object *obj;
+};
+
+uint64_t bk_now(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000000ULL + ts.tv_nsec;
+}
+
+/* ---- variables of the programs ---- */
+
+void *bk_var(struct bpf_object *obj, const char *section, const char *name, size_t size)
+{
+	struct btf *btf = bpf_object__btf(obj);
+	int id = btf__find_by_name_kind(btf, section, BTF_KIND_DATASEC);
+	const struct btf_type *sec = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	const struct btf_var_secinfo *v = sec ? btf_var_secinfos(sec) : NULL;
+	struct bpf_map *map;
+	char *mem = NULL;
+	size_t len;
+
+	bpf_object__for_each_map(map, obj) {
+		const char *full = bpf_map__name(map), *dot = strrchr(full, '.');
+
+		if (dot && !strcmp(dot, section))
+			mem = (char *)bpf_map__initial_value(map, &len);
+	}
+	for (int i = 0; mem && sec && i < btf_vlen(sec); i++) {
+		const struct btf_type *t = btf__type_by_id(btf, v[i].type);
+
+		if (!strcmp(btf__name_by_offset(btf, t->name_off), name))
+			return v[i].size == size ? mem + v[i].offset : NULL;
+	}
+	return NULL;
+}
+
+/* ---- waiting for programs ---- */
+
+int bk_quiesce_open(struct bk_quiesce *q)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, o);
+
+	q->outer = -1;
+	q->inner = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bk_inner", 4, 4, 1, NULL);
+	if (q->inner < 0)
+		return q->inner;
+	o.inner_map_fd = q->inner;
+	q->outer = bpf_map_create(BPF_MAP_TYPE_ARRAY_OF_MAPS, "bk_quiesce", 4, 4, 1, &o);
+	return q->outer < 0 ? q->outer : 0;
+}
+
+int bk_quiesce(struct bk_quiesce *q)
+{
+	int zero = 0;
+
+	return bpf_map_update_elem(q->outer, &zero, &q->inner, BPF_ANY);
+}
+
+void bk_quiesce_close(struct bk_quiesce *q)
+{
+	if (q->outer >= 0)
+		close(q->outer);
+	if (q->inner >= 0)
+		close(q->inner);
+	q->outer = q->inner = -1;
+}
+
+/* ---- time ---- */
+
+size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
+{
+	static struct {
+		uint64_t sampled; /* when the offset was read */
+		int64_t offset;	  /* CLOCK_REALTIME less CLOCK_MONOTONIC */
+		time_t second;
+		char text[32], zone[8];
+	} c;
+	bool json = run->out->json;
+	int kind = run->opts.timestamp;
+	uint64_t now, wall;
+	struct timespec ts;
+	struct tm tm;
+
+	if (kind == BK_TIME_REL || kind == BK_TIME_MONO) {
+		/* an event can be older than the end of attaching */
+		if (kind == BK_TIME_REL)
+			mono_ns = mono_ns > run->start_ns ? mono_ns - run->start_ns : 0;
+		return snprintf(buf, 40, "%llu.%06llu", (unsigned long long)(mono_ns / 1000000000),
+				(unsigned long long)(mono_ns / 1000 % 1000000));
+	}
+	now = bk_now();
+	if (!c.sampled || now - c.sampled > 1000000000) {
+		clock_gettime(CLOCK_REALTIME, &ts);
+		c.offset = ts.tv_sec * 1000000000LL + ts.tv_nsec - (int64_t)now;
+		c.sampled = now;
+	}
+	wall = mono_ns + c.offset;
+	if ((time_t)(wall / 1000000000) != c.second || !c.text[0]) {
+		c.second = wall / 1000000000;
+		if (json ? !gmtime_r(&c.second, &tm) : !localtime_r(&c.second, &tm))
+			memset(&tm, 0, sizeof(tm));
+		if (json)
+			strcpy(c.zone, "Z");
+		else
+			strftime(c.zone, sizeof(c.zone), "%z", &tm);
+		strftime(c.text, sizeof(c.text), json || kind == BK_TIME_ISO ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &tm);
+	}
+	return snprintf(buf, 40, "%s.%06llu%s", c.text, (unsigned long long)(wall / 1000 % 1000000),
+			json || kind == BK_TIME_ISO ? c.zone : "");
+}
+
+/* ---- starting ---- */
+
+/* A program named WHAT__RUNG is loaded only on its rung. */
+static void choose_programs(struct bk_run *run, struct bpf_object *obj)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, obj) {
+		const char *name = bpf_program__name(p), *mark = strstr(name, "__");
+
+		if (mark && run->rung && bpf_program__autoload(p))
+			bpf_program__set_autoload(p, !strcmp(mark + 2, run->rung));
+		if (run->opts.verbose > 1)
+			bpf_program__set_log_level(p, 4); /* the verifier's statistics */
+	}
+}
+
+static int set_ring(struct bk_run *run, struct bpf_object *obj)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, "bk_events");
+	uint64_t page = sysconf(_SC_PAGESIZE), size = page;
+
+	if (!map)
+		return 0;
+	if (!run->events)
+		return bpf_map__set_autocreate(map, false);
+	while (size < run->opts.buffer)
+		size *= 2;
+	return bpf_map__set_max_entries(map, size);
+}
+
+static int prepare(struct bk_run *run, struct any_skel *skel)
+{
+	struct bk_filter *f = bk_var(skel->obj, ".rodata", "bk_filter", sizeof(*f));
+	int err;
+
+	if (!f)
+		return -EINVAL;
+	*f = run->opts.filter;
+	f->self = getpid();
+	f->books = run->opts.stats;
+	choose_programs(run, skel->obj);
+	err = set_ring(run, skel->obj);
+	if (!err && run->tool->configure)
+		err = run->tool->configure(run, skel);
+	return err;
+}
+
+static int attach(struct bk_run *run, struct any_skel *skel)
+{
+	int err;
+
+	run->books = bk_var(skel->obj, ".bss", "bk_books", sizeof(*run->books));
+	if (!run->books)
+		return -EINVAL;
+	if (run->events) {
+		err = bk_loop_ring(run->loop, bpf_object__find_map_fd_by_name(skel->obj, "bk_events"));
+		if (err)
+			return err;
+		run->books->asleep = 1;
+	}
+	return run->tool->attach ? run->tool->attach(run, skel) :
+				   bpf_object__attach_skeleton(skel->skeleton);
+}
+
+/* Opens, loads and attaches on one rung. On failure everything is undone and said in *what. */
+static int start_on(struct bk_run *run, struct any_skel **out, const char **what)
+{
+	LIBBPF_OPTS(bpf_object_open_opts, o, .btf_custom_path = run->opts.btf);
+	struct any_skel *skel;
+	int err;
+
+	bk_log_forget();
+	*what = "open the programs";
+	skel = run->tool->skel->open(&o);
+	if (!skel)
+		return -errno;
+	run->obj = skel->obj;
+	run->skel = skel;
+	*what = "prepare the programs";
+	err = prepare(run, skel);
+	if (!err) {
+		*what = "load the programs";
+		err = bpf_object__load_skeleton(skel->skeleton);
+	}
+	if (!err) {
+		*what = "attach the programs";
+		err = attach(run, skel);
+	}
+	if (err) {
+		run->obj = NULL;
+		run->books = NULL;
+		run->tool->skel->destroy(skel);
+		return err;
+	}
+	*out = skel;
+	return 0;
+}
+
+static int refused(struct bk_run *run, int err, const char *what)
+{
+	const char *cause = bk_log_cause(), *on = run->rung ? run->rung : "", *with = run->rung ? " with the probe " : "";
+
+	if (err == -EPERM || err == -EACCES) {
+		bk_error("cannot %s%s%s: the kernel refuses (%s): %s", what, with, on, strerror(-err),
+			 err == -EACCES && cause ? cause : bk_why_refused());
+		return err == -EPERM ? BK_EXIT_LACKING : BK_EXIT_FAILED;
+	}
+	bk_error("cannot %s%s%s: %s%s%s", what, with, on, strerror(-err), cause ? ": " : "", cause ? cause : "");
+	return err == -ENOENT || err == -ESRCH || err == -EOPNOTSUPP || err == -ENOSYS ? BK_EXIT_LACKING :
+											  BK_EXIT_FAILED;
+}
+
+/* The best rung that this kernel takes, decided by trying. Returns -1 to go on, else the exit status. */
+static int start(struct bk_run *run, struct any_skel **skel)
+{
+	static const char *const none[] = { NULL, NULL };
+	const char *const *rungs = run->tool->probes ? run->tool->probes : none;
+	const char *what = NULL;
+	int err = 0;
+
+	for (size_t i = 0; i == 0 || rungs[i]; i++) {
+		if (run->opts.probe && strcmp(run->opts.probe, rungs[i]))
+			continue;
+		run->rung = rungs[i];
+		err = start_on(run, skel, &what);
+		if (!err) {
+			bk_debug("attached%s%s%s%s", run->rung ? " with the probe " : "", run->rung ? run->rung : "",
+				 run->tool->blind && run->tool->blind[i] ? ", which cannot see " : "",
+				 run->tool->blind && run->tool->blind[i] ? run->tool->blind[i] : "");
+			return -1;
+		}
+		if (rungs[i] && rungs[i + 1] && !run->opts.probe)
+			bk_debug("the probe %s is not to be had here (%s)", rungs[i],
+				 bk_log_cause() ? bk_log_cause() : strerror(-err));
+	}
+	return refused(run, err, what);
+}
+
+/* ---- the end ---- */
+
+struct costs {
+	uint64_t missed;
+	bool missed_known;
+};
+
+/* What the kernel counted for each program; shown with --stats. */
+static struct costs read_costs(struct bk_run *run)
+{
+	struct costs c = { .missed_known = true };
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, run->obj) {
+		struct bpf_prog_info info = { 0 };
+		uint32_t len = sizeof(info);
+		int fd = bpf_program__fd(p);
+
+		if (fd < 0)
+			continue;
+		if (bpf_obj_get_info_by_fd(fd, &info, &len)) {
+			c.missed_known = false;
+			continue;
+		}
+		if (len < offsetof(struct bpf_prog_info, recursion_misses) + sizeof(info.recursion_misses))
+			c.missed_known = false;
+		else
+			c.missed += info.recursion_misses;
+		if (run->opts.stats)
+			bk_note("%s: ran %llu times, %llu ns each", bpf_program__name(p),
+				(unsigned long long)info.run_cnt,
+				(unsigned long long)(info.run_cnt ? info.run_time_ns / info.run_cnt : 0));
+	}
+	return c;
+}
+
+static void close_books(struct bk_run *run)
+{
+	struct costs c = read_costs(run);
+	uint64_t lost = run->books->lost, filtered = run->books->filtered;
+	struct bk_out *o = run->out;
+
+	if (o->json && !o->error) {
+		bk_json_begin(o, "end");
+		if (run->events) {
+			bk_json_u64(o, "printed", run->printed);
+			bk_json_u64(o, "lost", lost);
+		}
+		if (c.missed_known)
+			bk_json_u64(o, "missed", c.missed);
+		if (run->opts.stats)
+			bk_json_u64(o, "filtered", filtered);
+		bk_json_end(o);
+	}
+	if (lost)
+		bk_warn("%llu events were lost: the ring buffer was full; a larger one may help (--buffer)",
+			(unsigned long long)lost);
+	if (c.missed)
+		bk_warn("%llu events were missed: they came while the program was already running on that CPU",
+			(unsigned long long)c.missed);
+	if (!run->opts.stats)
+		return;
+	if (run->events)
+		bk_note("printed %llu, filtered %llu, lost %llu", (unsigned long long)run->printed,
+			(unsigned long long)filtered, (unsigned long long)lost);
+	else
+		bk_note("filtered %llu", (unsigned long long)filtered);
+	if (c.missed_known)
+		bk_note("missed %llu", (unsigned long long)c.missed);
+	else
+		bk_note("missed: unknown, this kernel does not count it");
+}
+
+/* ---- the run ---- */
+
+static int tick(struct bk_run *run)
+{
+	static uint64_t before;
+	uint64_t now = bk_now();
+	int err;
+
+	run->interval_ns = now - (before ? before : run->start_ns);
+	before = now;
+	err = run->tool->report(run, run->skel, false);
+	run->reports++;
+	if (run->opts.count && !run->events && run->reports >= run->opts.count)
+		run->stop = true;
+	return err;
+}
+
+static void start_lines(struct bk_run *run)
+{
+	struct bk_out *o = run->out;
+
+	if (o->json) {
+		bk_json_begin(o, "start");
+		bk_json_str(o, "tool", run->tool->name, 64);
+		bk_json_str(o, "version", BPFKIT_VERSION, 64);
+		if (run->rung)
+			bk_json_str(o, "probe", run->rung, 64);
+		for (size_t i = 0; run->rung && run->tool->blind && run->tool->probes[i]; i++)
+			if (run->tool->probes[i] == run->rung && run->tool->blind[i])
+				bk_json_str(o, "cannot_see", run->tool->blind[i], 512);
+		if (run->tool->start_json)
+			run->tool->start_json(run, o);
+		bk_json_end(o);
+	} else if (run->events && run->tool->cols && !run->opts.no_header) {
+		bk_heading(run, run->tool->cols);
+	}
+	if (!run->events && run->opts.interval && isatty(STDERR_FILENO) && !o->json)
+		bk_note("a report every %.3g s; Ctrl-C ends with what there is", run->opts.interval / 1e9);
+	bk_flush(o);
+}
+
+static int go(struct bk_run *run, struct any_skel *skel)
+{
+	int err = 0;
+
+	run->start_ns = bk_now();
+	if (run->tool->started)
+		err = run->tool->started(run, skel);
+	if (!err)
+		err = bk_drop_privileges(run->tool->needs, run->map_fd);
+	if (err) {
+		bk_error("cannot start: %s", strerror(-err));
+		return err;
+	}
+	start_lines(run);
+	err = bk_loop_run(run->loop, tick);
+	/* totals are final only when no program can run any more and the ring is empty */
+	bpf_object__detach_skeleton(skel->skeleton);
+	if (!err)
+		err = bk_loop_drain(run->loop);
+	if (!err && run->tool->report && !run->stop && !run->out->error)
+		err = run->tool->report(run, skel, true);
+	if (err)
+		bk_error("failed while running: %s", strerror(-err));
+	close_books(run);
+	return err;
+}
+
+static int check_btf(struct bk_run *run)
+{
+	if (!(run->tool->needs & BK_NEED_BTF) || run->opts.btf || !access("/sys/kernel/btf/vmlinux", R_OK))
+		return 0;
+	bk_error("/sys/kernel/btf/vmlinux is missing: %s",
+		 access("/sys/kernel", F_OK) ? "mount sysfs (mount -t sysfs sys /sys)" :
+					       "the kernel needs CONFIG_DEBUG_INFO_BTF");
+	return BK_EXIT_LACKING;
+}
+
+/* The ends of stdio that are missing: else the first descriptors that are opened take their places. */
+static void fill_stdio(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+int bk_run(struct bk_run *run)
+{
+	struct any_skel *skel = NULL;
+	int status, err, stats_fd = -1;
+
+	fill_stdio();
+	run->map_fd = -1;
+	run->events = !!run->tool->event;
+	run->out->json = run->opts.output == BK_OUT_JSON;
+	if (!run->opts.buffer)
+		run->opts.buffer = 4 << 20;
+	bk_log_libbpf();
+	if (run->tool->init && run->tool->init(run)) {
+		status = BK_EXIT_USAGE;
+		goto fini;
+	}
+	status = bk_preflight(run->tool->needs);
+	if (!status)
+		status = check_btf(run);
+	if (status)
+		goto fini;
+	err = bk_loop_open(run, &run->loop);
+	if (err) {
+		bk_error("cannot start: %s", strerror(-err));
+		status = BK_EXIT_FAILED;
+		goto fini;
+	}
+	if (run->opts.stats) {
+		stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		if (stats_fd < 0)
+			bk_warn("--stats: the kernel does not measure run times here: %s", strerror(-stats_fd));
+	}
+	status = start(run, &skel);
+	if (status != -1)
+		goto close;
+	err = go(run, skel);
+	bk_flush(run->out);
+	status = err ? BK_EXIT_FAILED : BK_EXIT_OK;
+	if (run->out->error && run->out->error != -EPIPE) {
+		bk_error("cannot write to stdout: %s", strerror(-run->out->error));
+		status = BK_EXIT_FAILED;
+	}
+	run->tool->skel->destroy(skel);
+close:
+	bk_loop_close(run->loop);
+	if (stats_fd >= 0)
+		close(stats_fd);
+fini:
+	if (run->tool->fini)
+		run->tool->fini(run);
+	return status;
+}

@@ -102,16 +102,16 @@ static __always_inline void bk_read(void *dst, u32 size, const void *src)
 }
 
 /* Reads the first n bytes of size, a constant multiple of 8, at most BK_RAW_MAX; the rest is zero. */
-static __always_inline void bk_read_some(void *dst, u32 size, u32 n, const void *src)
+static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void *src)
 {
 	const char *raw;
 	u32 i;
 
 	if (!bpf_rdonly_cast) {
 		__builtin_memset(dst, 0, size);
-		if (n > size)
-			n = size;
-		bpf_probe_read_kernel(dst, n, src);
+		asm volatile("" : "+r"(n)); /* the compiler may know it, the verifier has to see it */
+		if (n <= size)
+			bpf_probe_read_kernel(dst, n, src);
 		return;
 	}
 	raw = bk_raw(src);

@@ -43,7 +43,7 @@ function(bpf_skeleton name source)
   endif()
   add_custom_command(OUTPUT ${raw}
     COMMAND ${BPF_CLANG} --target=bpf -mcpu=v3 -g -O2 -std=gnu11 -nostdinc
-      -Wall -Wextra $<$<BOOL:${BPFKIT_WERROR}>:-Werror> ${includes}
+      -Wall -Wextra -Wno-unused-parameter $<$<BOOL:${BPFKIT_WERROR}>:-Werror> ${includes}
       -fdebug-prefix-map=${PROJECT_SOURCE_DIR}/=
       -MD -MF ${raw}.d -MT ${raw} -c ${source} -o ${raw}
     DEPENDS ${source} ${depfile} COMMENT "BPF ${name}" VERBATIM COMMAND_EXPAND_LISTS)

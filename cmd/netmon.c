@@ -130,6 +130,7 @@ static void load_reasons(void)
 	st.reasons_loaded = true;
 	if (!bk_enum_load(&st.reasons, NULL, "skb_drop_reason", CORE_PREFIX))
 		bk_enum_load(&st.subsystems, NULL, "skb_drop_reason_subsys", SUBSYS_PREFIX);
+	bk_btf_forget();
 }
 
 static bool has_reasons(void)
@@ -156,6 +157,8 @@ static const struct bk_enum *subsystem_reasons(uint32_t sub)
 		if (!strcmp(known[i].subsystem, name) &&
 		    bk_enum_load(&st.sub[sub], known[i].module, known[i].type, "") == -ENOENT)
 			bk_enum_load(&st.sub[sub], NULL, known[i].type, "");
+	if (!st.sub_tried[sub])
+		bk_btf_forget();
 	st.sub_tried[sub] = true;
 	return &st.sub[sub];
 }

@@ -259,8 +259,12 @@ struct bk_enum { /* the names of an enum, by value */
 	} *vals;
 };
 
-/* Reads an enum of the kernel's BTF, or of a module's; prefix is cut off the names. -ENOENT if absent. */
+/*
+ * Reads an enum of the kernel's BTF, or of a module's; prefix is cut off the names. -ENOENT if
+ * absent. The BTF stays in memory (some 10 MB) for the next call until bk_btf_forget().
+ */
 int bk_enum_load(struct bk_enum *e, const char *module, const char *name, const char *prefix);
+void bk_btf_forget(void);
 const char *bk_enum_name(const struct bk_enum *e, uint32_t value);
 /* Case does not matter. */
 bool bk_enum_value(const struct bk_enum *e, const char *name, uint32_t *value);
@@ -355,8 +359,10 @@ struct bk_run {
 	struct bk_common_opts opts;
 	struct bk_out *out;
 	const char *rung;	/* of the probes, the one that was taken */
+	const struct bk_col *cols; /* of event lines: the tool's, unless init() chose others */
 	bool events;		/* records come through the ring; tools with only totals clear it in init */
-	uint64_t start_ns;	/* CLOCK_MONOTONIC, when attached */
+	uint64_t began_ns;	/* CLOCK_MONOTONIC, before anything was opened */
+	uint64_t start_ns;	/* when attached */
 	uint64_t printed;	/* events printed */
 	uint64_t interval_ns;	/* wall-clock length of what report() now covers */
 	void *skel;		/* the tool's own type of skeleton */

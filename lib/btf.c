@@ -15,25 +15,30 @@ static int by_value(const void *a, const void *b)
 	return x->value < y->value ? -1 : x->value > y->value;
 }
 
-/* Loaded for each enum and freed again: it is large, and names are wanted once. */
+/* The kernel's own types: large, and slow to read, so they are kept until bk_btf_forget(). */
+static struct btf *vmlinux;
+
+void bk_btf_forget(void)
+{
+	btf__free(vmlinux);
+	vmlinux = NULL;
+}
+
 int bk_enum_load(struct bk_enum *e, const char *module, const char *name, const char *prefix)
 {
-	struct btf *base = btf__load_vmlinux_btf(), *btf = base;
 	const struct btf_type *t;
+	struct btf *btf;
 	int id, err = 0;
 
 	e->n = 0;
 	e->vals = NULL;
-	if (!base)
+	if (!vmlinux)
+		vmlinux = btf__load_vmlinux_btf();
+	if (!vmlinux)
 		return -errno;
-	if (module) {
-		btf = btf__load_module_btf(module, base);
-		if (!btf) {
-			err = -errno;
-			btf__free(base);
-			return err;
-		}
-	}
+	btf = module ? btf__load_module_btf(module, vmlinux) : vmlinux;
+	if (!btf)
+		return -errno;
 	id = btf__find_by_name_kind(btf, name, BTF_KIND_ENUM);
 	if (id < 0) {
 		err = -ENOENT;
@@ -62,9 +67,8 @@ int bk_enum_load(struct bk_enum *e, const char *module, const char *name, const 
 	}
 	qsort(e->vals, e->n, sizeof(*e->vals), by_value);
 out:
-	if (btf != base)
+	if (btf != vmlinux)
 		btf__free(btf);
-	btf__free(base);
 	return err;
 }
 

@@ -55,39 +55,46 @@ SAY(bk_warn, true)
 SAY(bk_note, true)
 SAY(bk_debug, log_state.verbose)
 
+/* The complaint is the last line of a verifier's log, in front of its statistics. */
+static bool is_complaint(const char *line)
+{
+	return strncmp(line, "-- END", 6) && strncmp(line, "processed ", 10) && !strstr(line, "BEGIN PROG LOAD LOG") &&
+	       strncmp(line, "verification time", 17) && strncmp(line, "stack depth", 11);
+}
+
+static void keep_cause(const char *line)
+{
+	if (!strncmp(line, "libbpf: ", 8))
+		line += 8;
+	snprintf(log_state.cause, sizeof(log_state.cause), "%.511s", line);
+}
+
 /*
- * libbpf speaks in several lines, of which one names the cause: a refused program's last verifier
- * line, or the first failure. Its guess about the memory limit is wrong on every kernel since 5.11.
+ * libbpf speaks in several lines, of which one names the cause: a verifier's complaint, or the first
+ * warning. Its guess about the memory limit is wrong on every kernel since 5.11 and never shown.
  */
 static int from_libbpf(enum libbpf_print_level level, const char *fmt, va_list ap)
 {
-	char *text, *line, *save = NULL, *last = NULL;
+	char *text, *line, *save = NULL, *complaint = NULL;
+	bool verifier;
 
-	if (level == LIBBPF_DEBUG && log_state.verbose < 2)
+	if ((level == LIBBPF_DEBUG && log_state.verbose < 2) || vasprintf(&text, fmt, ap) < 0)
 		return 0;
-	if (vasprintf(&text, fmt, ap) < 0)
+	verifier = strstr(text, "BEGIN PROG LOAD LOG");
+	if (!verifier && strstr(text, "ulimit -l")) {
+		free(text);
 		return 0;
-	if (level == LIBBPF_WARN && strstr(text, "BEGIN PROG LOAD LOG")) {
-		/* the log's last lines are the complaint and two lines of statistics */
-		for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-			if (!strncmp(line, "-- END", 6) || !strncmp(line, "processed ", 10) ||
-			    !strncmp(line, "verification time", 17) || !strncmp(line, "stack depth", 11))
-				continue;
-			last = line;
-			if (log_state.verbose > 1)
-				bk_debug("%s", line);
-		}
-		if (last && !strstr(last, "BEGIN PROG"))
-			snprintf(log_state.cause, sizeof(log_state.cause), "%.511s", last);
-	} else if (strstr(text, "ulimit -l")) {
-		/* not the reason */
-	} else if (log_state.verbose) {
-		for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-			bk_debug("%s", line);
-	} else if (level == LIBBPF_WARN && !log_state.cause[0]) {
-		snprintf(log_state.cause, sizeof(log_state.cause), "%.511s",
-			 !strncmp(text, "libbpf: ", 8) ? text + 8 : text);
 	}
+	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+		if (verifier && is_complaint(line))
+			complaint = line;
+		else if (!verifier && level == LIBBPF_WARN && !log_state.cause[0])
+			keep_cause(line);
+		if (log_state.verbose > (verifier ? 1 : 0))
+			bk_debug("%s", line);
+	}
+	if (level == LIBBPF_WARN && complaint)
+		keep_cause(complaint);
 	free(text);
 	return 0;
 }
@@ -104,9 +111,5 @@ void bk_log_forget(void)
 
 const char *bk_log_cause(void)
 {
-	size_t n = strlen(log_state.cause);
-
-	while (n && (log_state.cause[n - 1] == '\n' || log_state.cause[n - 1] == ' '))
-		log_state.cause[--n] = 0;
-	return n ? log_state.cause : NULL;
+	return log_state.cause[0] ? log_state.cause : NULL;
 }

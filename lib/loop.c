@@ -224,7 +224,12 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 				run->out->error = -EPIPE;
 				run->stop = true;
 				break;
-			case SIGNAL:
+			case SIGNAL: {
+				struct signalfd_siginfo taken; /* else it would still be there when it is unblocked */
+
+				over |= read(l->signals, &taken, sizeof(taken)) == sizeof(taken);
+				break;
+			}
 			case DURATION:
 				over = true;
 				break;

@@ -46,7 +46,7 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		BK_U32('c', "count", &c->count, 1, UINT32_MAX, "N", "stop after N lines, or N reports"),
 		{ 0, "timestamp", "KIND", "time of day, ISO 8601, since the start, CLOCK_MONOTONIC, or none", BK_OPT_ENUM,
 		  .choices = timestamps, .to.choice = &c->timestamp },
-		BK_SIZE(0, "buffer", &c->buffer, "SIZE", "of the ring buffer, rounded up to a power of two (4M)"),
+		BK_SIZE(0, "buffer", &c->buffer, "SIZE", "of the ring buffer, rounded up to a power of two (2M)"),
 		BK_DURATION('d', "duration", &c->duration, "TIME", "stop after this time"),
 		{ 0, "output", "FORMAT", "text or JSON lines", BK_OPT_ENUM, .choices = outputs, .to.choice = &c->output },
 		BK_FLAG(0, "json", &c->json, "JSON lines: --output json"),

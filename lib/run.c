@@ -238,6 +238,8 @@ static int refused(struct bk_run *run, int err, const char *what)
 			 err == -EACCES && cause ? cause : bk_why_refused());
 		return err == -EPERM ? BK_EXIT_LACKING : BK_EXIT_FAILED;
 	}
+	if (err == -ENOENT && access("/sys/kernel/tracing/events", X_OK) && access("/sys/kernel/debug/tracing/events", X_OK))
+		cause = "this probe needs tracefs (mount -t tracefs tracefs /sys/kernel/tracing)";
 	bk_error("cannot %s%s%s: %s%s%s", what, with, on, strerror(-err), cause ? ": " : "", cause ? cause : "");
 	return err == -ENOENT || err == -ESRCH || err == -EOPNOTSUPP || err == -ENOSYS ? BK_EXIT_LACKING :
 											  BK_EXIT_FAILED;
@@ -257,7 +259,8 @@ static int start(struct bk_run *run, struct any_skel **skel)
 		run->rung = rungs[i];
 		err = start_on(run, skel, &what);
 		if (!err) {
-			bk_debug("attached%s%s%s%s", run->rung ? " with the probe " : "", run->rung ? run->rung : "",
+			bk_debug("attached after %.1f ms%s%s%s%s", (bk_now() - run->began_ns) / 1e6,
+				 run->rung ? " with the probe " : "", run->rung ? run->rung : "",
 				 run->tool->blind && run->tool->blind[i] ? ", which cannot see " : "",
 				 run->tool->blind && run->tool->blind[i] ? run->tool->blind[i] : "");
 			return -1;
@@ -375,8 +378,8 @@ static void start_lines(struct bk_run *run)
 		if (run->tool->start_json)
 			run->tool->start_json(run, o);
 		bk_json_end(o);
-	} else if (run->events && run->tool->cols && !run->opts.no_header) {
-		bk_heading(run, run->tool->cols);
+	} else if (run->events && run->cols && !run->opts.no_header) {
+		bk_heading(run, run->cols);
 	}
 	if (!run->events && run->opts.interval && isatty(STDERR_FILENO) && !o->json)
 		bk_note("a report every %.3g s; Ctrl-C ends with what there is", run->opts.interval / 1e9);
@@ -437,12 +440,14 @@ int bk_run(struct bk_run *run)
 	struct any_skel *skel = NULL;
 	int status, err, stats_fd = -1;
 
+	run->began_ns = bk_now();
 	fill_stdio();
 	run->map_fd = -1;
 	run->events = !!run->tool->event;
+	run->cols = run->tool->cols;
 	run->out->json = run->opts.output == BK_OUT_JSON;
 	if (!run->opts.buffer)
-		run->opts.buffer = 4 << 20;
+		run->opts.buffer = 2 << 20;
 	bk_log_libbpf();
 	if (run->tool->init && run->tool->init(run)) {
 		status = BK_EXIT_USAGE;

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * @NAME@: what is measured, where the clock starts and stops, what is missed.
+ *
+ * Here: each process that executes a program. sched_process_exec fires once an exec has succeeded,
+ * from any thread and for any caller; failed ones are not seen.
+ */
+#include "bk.bpf.h"
+#include "@NAME@.h"
+
+static __always_inline int on_exec(struct task_struct *task)
+{
+	struct @NAME@_event *e;
+
+	/* filter first: what is reserved is always sent */
+	if (!bk_want(task))
+		return 0;
+	e = bk_reserve(sizeof(*e));
+	if (!e)
+		return 0;
+	e->time = bpf_ktime_get_ns();
+	e->pid = task->tgid;
+	e->ppid = task->real_parent->tgid;
+	e->uid = task->cred->uid.val;
+	e->pad = 0;
+	__builtin_memcpy(e->comm, task->comm, sizeof(e->comm));
+	bk_submit(e);
+	return 0;
+}
+
+/* One program a rung, named WHAT__RUNG. The best: the tracepoint with its BTF types, no copying. */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(exec__tp_btf, struct task_struct *task)
+{
+	return on_exec(task);
+}
+
+/* Where that is refused: the classic tracepoint. Needs bpf_get_current_task_btf (5.11). */
+SEC("tracepoint/sched/sched_process_exec")
+int exec__tp(void *ctx)
+{
+	return on_exec(bpf_get_current_task_btf());
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -38,6 +38,10 @@ static __always_inline void *bk_reserve(u64 size)
 	return rec;
 }
 
+#ifndef BK_BEFORE_WAKEUP
+#define BK_BEFORE_WAKEUP() ((void)0) /* a test puts a delay here */
+#endif
+
 /*
  * The reader is woken only if it said that it sleeps. The word is cleared before the submit:
  * cleared after it, a reader that went back to sleep in between would not be woken again.
@@ -48,6 +52,7 @@ static __always_inline void bk_submit(void *rec)
 
 	if (*asleep) {
 		*asleep = 0;
+		BK_BEFORE_WAKEUP();
 		bpf_ringbuf_submit(rec, BPF_RB_FORCE_WAKEUP);
 	} else {
 		bpf_ringbuf_submit(rec, BPF_RB_NO_WAKEUP);

@@ -70,7 +70,8 @@ struct drop {
 	bool ether;
 };
 
-#define has_arg(field) bpf_core_field_exists(((struct trace_event_raw_kfree_skb *)0)->field)
+/* The tracepoint's arguments are as many as its event struct tells. */
+#define has_reason() bpf_core_field_exists(((struct trace_event_raw_kfree_skb *)0)->reason)
 
 /* A namespace knows its loopback device, and that device knows its namespace. */
 static __always_inline bool is_net(struct net *net)
@@ -115,10 +116,10 @@ static __always_inline bool device_of_route(struct sk_buff *skb, struct drop *d)
 	return true;
 }
 
-static __always_inline void find_device(struct sk_buff *skb, struct sock *rx_sk, struct drop *d)
+static __always_inline void find_device(struct sk_buff *skb, struct sock *sk, struct drop *d)
 {
 	struct net_device *dev = skb->dev;
-	struct sock *sk = skb->sk;
+	struct net *net;
 
 	d->ether = true;
 	if (is_device(dev)) {
@@ -131,10 +132,11 @@ static __always_inline void find_device(struct sk_buff *skb, struct sock *rx_sk,
 	if (device_of_route(skb, d))
 		return;
 	d->ifindex = skb->skb_iif;
-	if (sk && is_net(sk->__sk_common.skc_net.net))
-		d->netns = sk->__sk_common.skc_net.net->ns.inum;
-	else if (rx_sk && is_net(rx_sk->__sk_common.skc_net.net))
-		d->netns = rx_sk->__sk_common.skc_net.net->ns.inum;
+	if (!sk)
+		return;
+	net = sk->__sk_common.skc_net.net;
+	if (net && is_net(net))
+		d->netns = net->ns.inum;
 }
 
 static __always_inline u16 vlan_proto(struct sk_buff *skb)
@@ -147,10 +149,9 @@ static __always_inline u16 vlan_proto(struct sk_buff *skb)
 }
 
 /* Where the headers start, if there are any, and how many bytes from there are in one piece. */
-static __always_inline void find_headers(struct sk_buff *skb, struct drop *d)
+static __always_inline void find_headers(struct sk_buff *skb, struct sock *sk, struct drop *d)
 {
 	u16 mac = skb->mac_header, net = skb->network_header, family;
-	struct sock *sk = skb->sk;
 	u32 tail = skb->tail, start;
 
 	d->protocol = bpf_ntohs(skb->protocol);
@@ -490,14 +491,14 @@ static __always_inline void emit(void *ctx, struct sk_buff *skb, struct drop *d)
 }
 
 /* Looks at a buffer; is it a drop that is asked for? Arguments of the tracepoint: the buffer, the
- * location, from 5.17 the reason, from 6.11 the receiving socket. */
+ * location, from 5.17 the reason (from 6.11 also a socket, which is not needed). */
 static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, struct pkt *p)
 {
 	struct sk_buff *skb = (void *)ctx[0];
-	struct sock *rx_sk = NULL;
+	struct sock *sk;
 
 	d->location = ctx[1];
-	if (has_arg(reason)) {
+	if (has_reason()) {
 		d->reason = ctx[2];
 		/* the caller kept the buffer, or was content with it */
 		if (d->reason == bpf_core_enum_value(enum skb_drop_reason, SKB_NOT_DROPPED_YET))
@@ -506,14 +507,13 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 		    d->reason == bpf_core_enum_value(enum skb_drop_reason, SKB_CONSUMED))
 			return false;
 	}
-	if (has_arg(rx_sk))
-		rx_sk = (void *)ctx[3];
 	if (!want_reason(d->reason) || !want_location(d->location))
 		return bk_leave_out();
-	find_device(skb, rx_sk, d);
+	sk = skb->sk;
+	find_device(skb, sk, d);
 	if (!want_device(d))
 		return bk_leave_out();
-	find_headers(skb, d);
+	find_headers(skb, sk, d);
 	bk_forget(d->kind, d->location);
 	d->pkt_type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
 	if (config.skip_unix && d->kind == NETMON_UNIX)

@@ -166,10 +166,9 @@ enum skb_drop_reason {
 	SKB_CONSUMED = 1,
 };
 
-/* from 5.17 the tracepoint carries a reason, from 6.11 also a socket, as its event struct tells */
+/* from 5.17 the tracepoint carries a reason, as its event struct tells */
 struct trace_event_raw_kfree_skb {
 	enum skb_drop_reason reason;
-	void *rx_sk;
 };
 
 /* Here only for its long array of bytes, see bk_read(). */

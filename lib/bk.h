@@ -150,7 +150,7 @@ struct bk_common_opts {
 	int output;    /* enum bk_format */
 	bool json, no_header, stats;
 	uint32_t verbose;
-	const char *probe, *btf;
+	const char *probe;
 };
 
 /* ---- columns (col.c) ---- */
@@ -307,15 +307,15 @@ const char *bk_why_refused(void);
 /* ---- descriptors and the run (run.c) ---- */
 
 struct bk_skel_ops {
-	void *(*open)(const struct bpf_object_open_opts *);
+	void *(*open)(void);
 	void (*destroy)(void *);
 };
 
 /* The functions of a generated skeleton without its type. */
 #define BK_SKEL(name)								\
-	static void *skel_open(const struct bpf_object_open_opts *o)		\
+	static void *skel_open(void)						\
 	{									\
-		return name##_bpf__open_opts(o);				\
+		return name##_bpf__open();					\
 	}									\
 	static void skel_destroy(void *s)					\
 	{									\

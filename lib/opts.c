@@ -52,7 +52,6 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		BK_FLAG(0, "json", &c->json, "JSON lines: --output json"),
 		BK_FLAG(0, "no-header", &c->no_header, "no line of headings"),
 		BK_STR(0, "probe", &c->probe, "RUNG", "use this kind of probe and no other"),
-		BK_STR(0, "btf", &c->btf, "FILE", "the kernel's BTF, where /sys/kernel/btf/vmlinux is missing"),
 		BK_FLAG(0, "stats", &c->stats, "at the end, what the programs cost and how the books balance"),
 		{ 'v', "verbose", NULL, "say what is done; twice: with libbpf's debug messages", BK_OPT_FLAG, .to.flag = NULL },
 		{ 'h', "help", NULL, "this text", BK_OPT_FLAG, .to.flag = NULL },
@@ -371,8 +370,6 @@ static void complete_values(const struct bk_tool *tool, const struct bk_opt *o)
 		printf("<iface>\n");
 	else if (o->type == BK_OPT_CGROUP)
 		printf("<dir>\n");
-	else if (!strcmp(o->name, "btf"))
-		printf("<file>\n");
 	else if (!strcmp(o->name, "probe"))
 		for (const char *const *p = tool->probes; p && *p; p++)
 			printf("%s\n", *p);

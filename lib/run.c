@@ -198,13 +198,12 @@ static int attach(struct bk_run *run, struct any_skel *skel)
 /* Opens, loads and attaches on one rung. On failure everything is undone and said in *what. */
 static int start_on(struct bk_run *run, struct any_skel **out, const char **what)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, o, .btf_custom_path = run->opts.btf);
 	struct any_skel *skel;
 	int err;
 
 	bk_log_forget();
 	*what = "open the programs";
-	skel = run->tool->skel->open(&o);
+	skel = run->tool->skel->open();
 	if (!skel)
 		return -errno;
 	run->obj = skel->obj;
@@ -415,7 +414,7 @@ static int go(struct bk_run *run, struct any_skel *skel)
 
 static int check_btf(struct bk_run *run)
 {
-	if (!(run->tool->needs & BK_NEED_BTF) || run->opts.btf || !access("/sys/kernel/btf/vmlinux", R_OK))
+	if (!(run->tool->needs & BK_NEED_BTF) || !access("/sys/kernel/btf/vmlinux", R_OK))
 		return 0;
 	bk_error("/sys/kernel/btf/vmlinux is missing: %s",
 		 access("/sys/kernel", F_OK) ? "mount sysfs (mount -t sysfs sys /sys)" :

@@ -500,6 +500,7 @@ enum {
 	H_PROTO = 1 << 17,
 	H_STACK = 1 << 18,
 	H_PACKET = 1 << 19,
+	H_ROWS = 1 << 20,
 };
 
 struct drop {
@@ -833,6 +834,7 @@ struct row {
 	char text[160];
 	struct bk_net src, dst;
 	uint32_t netns;
+	uint32_t rows; /* that one line stands for */
 	uint64_t n[NETMON_CLASSES];
 	uint64_t col[COLUMNS];
 };
@@ -873,6 +875,8 @@ static void put_key(struct bk_out *o, const void *rec)
 {
 	const struct row *r = rec;
 
+	if (r->rows)
+		bk_printf(o, "%u ", r->rows);
 	if (r->label) {
 		bk_puts(o, r->label);
 		return;
@@ -939,6 +943,7 @@ static void make_row_cols(void)
 	*c++ = (struct bk_col){ .head = "", .kind = BK_COL_STR, .width = -widths[key], .put = put_key };
 	while (k->kind)
 		*c++ = *k++;
+	*c++ = (struct bk_col)BK_COL_IF(H_ROWS, NULL, "rows", BK_COL_U32, 0, struct row, rows);
 	for (int i = 0; i < COLUMNS; i++) {
 		int w = strlen(columns[i].head);
 
@@ -1289,7 +1294,7 @@ static int report(struct bk_run *run, void *skel, bool last)
 {
 	struct netmon_bpf *s = skel;
 	struct row rest = { .by = opt.key >= 0 ? keys[opt.key] : NULL, .label = "other" }, hidden = { .label = "rows not shown" };
-	uint32_t set, shown = 0, left_out = 0;
+	uint32_t set, shown = 0;
 	struct rows rows = { 0 };
 	struct netmon_totals t;
 	uint64_t total = 0, now = bk_now();
@@ -1330,7 +1335,7 @@ static int report(struct bk_run *run, void *skel, bool last)
 		if (!r->col[C_TOTAL])
 			continue;
 		if (r->col[C_TOTAL] < opt.threshold || (opt.top && shown >= opt.top)) {
-			left_out++;
+			hidden.rows++;
 			for (int c = 0; c < COLUMNS; c++)
 				hidden.col[c] += r->col[c];
 			continue;
@@ -1342,8 +1347,10 @@ static int report(struct bk_run *run, void *skel, bool last)
 	}
 	rest.time = hidden.time = now;
 	hidden.by = rest.by;
-	if (left_out)
+	if (hidden.rows) {
+		hidden.has = H_ROWS;
 		print_row(run, &hidden, "hidden");
+	}
 	if (rest.col[C_TOTAL])
 		print_row(run, &rest, "other");
 	print_totals(run, &t, total, now);

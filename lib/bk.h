@@ -363,8 +363,9 @@ struct bk_run {
 	bool events;		/* records come through the ring; tools with only totals clear it in init */
 	uint64_t began_ns;	/* CLOCK_MONOTONIC, before anything was opened */
 	uint64_t start_ns;	/* when attached */
+	uint64_t reported_ns;	/* when report() was last called */
 	uint64_t printed;	/* events printed */
-	uint64_t interval_ns;	/* wall-clock length of what report() now covers */
+	uint64_t interval_ns;	/* length of the time that report() now covers */
 	void *skel;		/* the tool's own type of skeleton */
 	struct bpf_object *obj;
 	uint32_t reports;

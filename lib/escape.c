@@ -46,6 +46,12 @@ static bool harmful(unsigned int cp)
 	       (cp >= 0x2066 && cp <= 0x2069);
 }
 
+/* What nearly all text is made of, and needs no look at what surrounds it. */
+static bool plain(char c)
+{
+	return c >= ' ' && c <= '~' && c != '\\' && c != '"';
+}
+
 size_t bk_escape(char *dst, const char *s, size_t n, bool json, bool *invalid)
 {
 	char *d = dst;
@@ -53,6 +59,10 @@ size_t bk_escape(char *dst, const char *s, size_t n, bool json, bool *invalid)
 	for (size_t i = 0, len; i < n; i += len) {
 		unsigned int cp;
 
+		for (len = 0; i + len < n && plain(s[i + len]); len++)
+			*d++ = s[i + len];
+		if (len)
+			continue;
 		len = bk_utf8(s + i, n - i, &cp);
 		if (!len) {
 			len = 1;

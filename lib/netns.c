@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Names of network namespaces, which the kernel itself only numbers. */
-#include <ctype.h>
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +50,15 @@ static bool in_run(uint32_t inode, char *name, size_t size)
 	return found;
 }
 
+/* Kernel threads have no executable; that they are in a namespace says nothing about it. */
+static bool is_kernel_thread(int proc, unsigned long pid)
+{
+	char path[64], to[8];
+
+	snprintf(path, sizeof(path), "%lu/exe", pid);
+	return readlinkat(proc, path, to, sizeof(to)) < 0 && errno == ENOENT;
+}
+
 /* The lowest pid is the likeliest to be the one that the namespace was made for. */
 static bool in_proc(uint32_t inode, char *name, size_t size)
 {
@@ -67,7 +76,7 @@ static bool in_proc(uint32_t inode, char *name, size_t size)
 		if (!pid || (best && pid > best))
 			continue;
 		snprintf(path, sizeof(path), "%lu/ns/net", pid);
-		if (!fstatat(dirfd(dir), path, &st, 0) && st.st_ino == inode)
+		if (!fstatat(dirfd(dir), path, &st, 0) && st.st_ino == inode && !is_kernel_thread(dirfd(dir), pid))
 			best = pid;
 	}
 	if (dir)

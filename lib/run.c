@@ -346,15 +346,19 @@ static void close_books(struct bk_run *run)
 
 /* ---- the run ---- */
 
+static int report(struct bk_run *run, bool last)
+{
+	uint64_t now = bk_now();
+
+	run->interval_ns = now - run->reported_ns;
+	run->reported_ns = now;
+	return run->tool->report(run, run->skel, last);
+}
+
 static int tick(struct bk_run *run)
 {
-	static uint64_t before;
-	uint64_t now = bk_now();
-	int err;
+	int err = report(run, false);
 
-	run->interval_ns = now - (before ? before : run->start_ns);
-	before = now;
-	err = run->tool->report(run, run->skel, false);
 	run->reports++;
 	if (run->opts.count && !run->events && run->reports >= run->opts.count)
 		run->stop = true;
@@ -389,7 +393,7 @@ static int go(struct bk_run *run, struct any_skel *skel)
 {
 	int err = 0;
 
-	run->start_ns = bk_now();
+	run->start_ns = run->reported_ns = bk_now();
 	if (run->tool->started)
 		err = run->tool->started(run, skel);
 	if (!err)
@@ -405,7 +409,7 @@ static int go(struct bk_run *run, struct any_skel *skel)
 	if (!err)
 		err = bk_loop_drain(run->loop);
 	if (!err && run->tool->report && !run->stop && !run->out->error)
-		err = run->tool->report(run, skel, true);
+		err = report(run, true);
 	if (err)
 		bk_error("failed while running: %s", strerror(-err));
 	close_books(run);

@@ -410,6 +410,15 @@ static __always_inline void *slot(void *map, const void *key, const void *fresh)
 	return bpf_map_lookup_elem(map, key);
 }
 
+/* The index is checked where it is used: old verifiers forget the bounds of what was on the stack meanwhile. */
+#define count_at(counters, index, n)					\
+	({								\
+		u64 __i = (index);					\
+		asm volatile("" : "+r"(__i));				\
+		if (__i < (n))						\
+			bk_add(&(counters)[__i], 1);			\
+	})
+
 static __always_inline void count(struct drop *d, const struct pkt *p)
 {
 	struct netmon_site site = { .location = d->location, .reason = d->reason };
@@ -420,9 +429,9 @@ static __always_inline void count(struct drop *d, const struct pkt *p)
 	u64 *n;
 
 	bk_forget(class, d->location);
-	if (!t || class >= NETMON_CLASSES)
+	if (!t)
 		return;
-	bk_add(&t->pkt_type[d->pkt_type & 7], 1);
+	count_at(t->pkt_type, d->pkt_type, 8);
 	n = set ? slot(&sites1, &site, &no_site) : slot(&sites0, &site, &no_site);
 	if (n)
 		bk_add(n, 1);
@@ -430,11 +439,11 @@ static __always_inline void count(struct drop *d, const struct pkt *p)
 		bk_add(&t->unix_sockets, 1);
 		return;
 	}
-	bk_add(&t->n[class], 1);
+	count_at(t->n, class, NETMON_CLASSES);
 	row_key(d, p, &key);
 	row = set ? slot(&rows1, &key, &no_row) : slot(&rows0, &key, &no_row);
 	if (row)
-		bk_add(&row->n[class], 1);
+		count_at(row->n, class, NETMON_CLASSES);
 }
 
 /* ---- one line a drop ---- */

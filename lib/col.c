@@ -49,7 +49,7 @@ static void put_value(struct bk_run *run, const struct bk_col *c, const void *re
 		bk_put_text(o, p, c->size);
 		break;
 	case BK_COL_PTR:
-		memcpy(&p, p, sizeof(p));
+		p = *(const char *const *)p;
 		if (p)
 			bk_put_text(o, p, strlen(p));
 		break;
@@ -128,9 +128,9 @@ void bk_emit(struct bk_run *run, const struct bk_col *cols, const char *type, co
 		if (o->json) {
 			if (!c->name || !wanted(c, rec))
 				continue;
-			if (c->kind == BK_COL_PTR)
-				memcpy(&p, p, sizeof(p));
-			if (c->kind == BK_COL_PTR && !p)
+			if (c->kind == BK_COL_PTR && !c->put)
+				p = *(const char *const *)p;
+			if (!p)
 				continue;
 			if (!c->put && (c->kind == BK_COL_STR || c->kind == BK_COL_PTR)) {
 				bk_json_str(o, c->name, p, c->kind == BK_COL_STR ? c->size : strlen(p));

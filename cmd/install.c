@@ -37,6 +37,7 @@ static enum found look(int dir, const char *name, const char *self)
 
 int bk_install(const char *path, const char *const *names, size_t count, bool force)
 {
+	struct stat running, found;
 	char self[PATH_MAX];
 	int dir, status = BK_EXIT_OK;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -46,6 +47,11 @@ int bk_install(const char *path, const char *const *names, size_t count, bool fo
 		return BK_EXIT_FAILED;
 	}
 	self[n] = 0;
+	if (stat("/proc/self/exe", &running) || stat(self, &found) || running.st_ino != found.st_ino ||
+	    running.st_dev != found.st_dev) {
+		bk_error("--install: this executable is no longer at %s, so nothing can link to it", self);
+		return BK_EXIT_FAILED;
+	}
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0) {
 		bk_error("--install: %s: %s", path, strerror(errno));
@@ -68,7 +74,12 @@ int bk_install(const char *path, const char *const *names, size_t count, bool fo
 			status = BK_EXIT_FAILED;
 			continue;
 		case NOTHING:
-			break;
+			/* whoever takes the name in this moment keeps it */
+			if (!symlinkat(self, dir, names[i]))
+				continue;
+			bk_error("--install: %s/%s: %s", path, names[i], strerror(errno));
+			status = BK_EXIT_FAILED;
+			continue;
 		}
 		/* beside the name and then over it, so that there is no moment without it */
 		snprintf(temp, sizeof(temp), ".%.32s.%d", names[i], getpid());

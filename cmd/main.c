@@ -174,6 +174,12 @@ static int install(int argc, char **argv)
 	return bk_install(argv[0], names, n, force);
 }
 
+static int too_many(const char *arg)
+{
+	bk_error("'%s' is one argument too many", arg);
+	return BK_EXIT_USAGE;
+}
+
 /* Options of bpfkit itself. -1: it is none of them. */
 static int own(int argc, char **argv)
 {
@@ -181,6 +187,8 @@ static int own(int argc, char **argv)
 	const struct bk_tool *t;
 
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || (!strcmp(argv[1], "help") && argc == 2)) {
+		if (argc > 2)
+			return too_many(argv[2]);
 		printf("%s\neBPF tools for Linux in one file. The tools:\n\n", usage);
 		list();
 		return BK_EXIT_OK;
@@ -188,6 +196,8 @@ static int own(int argc, char **argv)
 	if (!strcmp(argv[1], "help") || !strcmp(argv[1], "--man-options")) {
 		if (argc < 3)
 			return -1;
+		if (argc > 3)
+			return too_many(argv[3]);
 		t = find(argv[2], &alias);
 		if (!t)
 			return unknown(argv[2]);
@@ -209,10 +219,14 @@ static int own(int argc, char **argv)
 		return BK_EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V")) {
+		if (argc > 2)
+			return too_many(argv[2]);
 		version();
 		return BK_EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--complete")) {
+		if (argc > 4)
+			return too_many(argv[4]);
 		complete(argc - 2, argv + 2);
 		return BK_EXIT_OK;
 	}

@@ -302,7 +302,7 @@ static struct {
 	size_t n;
 } wanted_reasons;
 
-static int configure_reasons(struct netmon_config *c)
+static int configure_reasons(struct bk_run *run, struct netmon_config *c)
 {
 	char *list, *name, *save = NULL;
 	const char *s = opt.reasons;
@@ -321,12 +321,17 @@ static int configure_reasons(struct netmon_config *c)
 		    find_reason(name, &wanted_reasons.v[wanted_reasons.n])) {
 			bk_error("--reason: '%s' is no reason of this kernel's, or one too many", name);
 			free(list);
+			run->status = BK_EXIT_USAGE;
 			return -ECANCELED;
 		}
 		wanted_reasons.n++;
 	}
 	free(list);
-	return 0;
+	if (wanted_reasons.n)
+		return 0;
+	bk_error("--reason: '%s' names no reason", opt.reasons);
+	run->status = BK_EXIT_USAGE;
+	return -ECANCELED;
 }
 
 /* The functions in which a packet on its way to Open vSwitch's daemon can be freed. */
@@ -422,7 +427,7 @@ static int configure(struct bk_run *run, void *skel)
 	c->has_vlan = opt.vlan != UINT32_MAX;
 	c->vlan = opt.vlan;
 	if (opt.reasons)
-		err = configure_reasons(c);
+		err = configure_reasons(run, c);
 	if (!err && (opt.only_ovs || opt.no_ovs))
 		err = configure_ovs(c);
 	if (err)

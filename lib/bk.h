@@ -345,7 +345,8 @@ struct bk_tool {
 	const struct bk_skel_ops *skel;
 	/* All are optional. */
 	int (*init)(struct bk_run *);			 /* checks across options; negative: usage error, said */
-	int (*configure)(struct bk_run *, void *skel);	 /* read-only data, map sizes, before load */
+	/* Read-only data, map sizes, before load. -ECANCELED: it said itself what is wrong, see bk_run.status. */
+	int (*configure)(struct bk_run *, void *skel);
 	int (*attach)(struct bk_run *, void *skel);	 /* instead of the default */
 	int (*started)(struct bk_run *, void *skel);	 /* attached, privileges still there */
 	int (*event)(struct bk_run *, const void *rec, size_t len);
@@ -372,11 +373,14 @@ struct bk_run {
 	int map_fd;		/* a map that report() reads by system call, or -1; set by started() */
 	volatile struct bk_books *books;
 	bool stop;		/* end the loop after this event */
+	int status;		/* with -ECANCELED from configure(): the exit status, BK_EXIT_LACKING if 0 */
 	struct bk_loop *loop;
 };
 
 /* Parses the arguments behind the tool's name. Returns -1 to go on, else the exit status. */
 int bk_parse_args(struct bk_run *run, int argc, char **argv);
+/* Points to --help, behind the sentence that said what is wrong; returns BK_EXIT_USAGE. */
+int bk_usage(const struct bk_run *run);
 /* Leads the tool through its life and returns the exit status. */
 int bk_run(struct bk_run *run);
 

@@ -111,7 +111,12 @@ static const char *set(const struct bk_opt *o, const char *arg)
 			*o->to.u32 = v;
 		return bad;
 	case BK_OPT_SIZE:
-		return bk_parse_size(arg, o->to.u64);
+		bad = bk_parse_size(arg, &v);
+		if (!bad && !v)
+			return "too small";
+		if (!bad)
+			*o->to.u64 = v;
+		return bad;
 	case BK_OPT_DURATION:
 		return bk_parse_duration(arg, o->to.u64);
 	case BK_OPT_STR:
@@ -197,10 +202,19 @@ static int check(struct bk_run *run)
 	return -1;
 }
 
-static int usage(const struct bk_run *run)
+int bk_usage(const struct bk_run *run)
 {
 	fprintf(stderr, "Try '%s --help'.\n", run->tool->name);
 	return BK_EXIT_USAGE;
+}
+
+/* What the help calls the value of the option with this letter. */
+static const char *value_of(const struct table *t, int letter)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (t->rows[i].letter == letter)
+			return t->rows[i].arg;
+	return "";
 }
 
 int bk_parse_args(struct bk_run *run, int argc, char **argv)
@@ -234,7 +248,7 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 				o = &t.rows[i];
 		if (c == 1) {
 			bk_error("'%s' is one argument too many: this tool takes options only", optarg);
-			return usage(run);
+			return bk_usage(run);
 		}
 		if (!o) {
 			const char *arg = argv[optind > 0 ? optind - 1 : 0];
@@ -242,14 +256,14 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 			if (c == ':' && optopt >= 256 && optopt < 256 + (int)t.n)
 				bk_error("--%s needs a value: %s", t.rows[optopt - 256].name, t.rows[optopt - 256].arg);
 			else if (c == ':')
-				bk_error("-%c needs a value", optopt);
+				bk_error("-%c needs a value: %s", optopt, value_of(&t, optopt));
 			else if (optopt >= 256 && optopt < 256 + (int)t.n)
 				bk_error("--%s takes no value", t.rows[optopt - 256].name);
 			else if (optopt)
 				bk_error("there is no option -%c", optopt);
 			else
 				bk_error("there is no option %s, or it could be several", arg);
-			return usage(run);
+			return bk_usage(run);
 		}
 		if (!strcmp(o->name, "help")) {
 			bk_help(run->tool);
@@ -263,15 +277,15 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 		bad = set(o, optarg);
 		if (bad) {
 			bk_error("--%s: '%s' is %s", o->name, optarg, bad);
-			return usage(run);
+			return bk_usage(run);
 		}
 	}
 	if (optind < argc) {
 		bk_error("'%s' is one argument too many: this tool takes options only", argv[optind]);
-		return usage(run);
+		return bk_usage(run);
 	}
 	err = check(run);
-	return err == -1 ? -1 : usage(run);
+	return err == -1 ? -1 : bk_usage(run);
 }
 
 /* ---- help, man page, completion ---- */

@@ -264,6 +264,8 @@ static int start(struct bk_run *run, struct any_skel **skel)
 				 run->tool->blind && run->tool->blind[i] ? run->tool->blind[i] : "");
 			return -1;
 		}
+		if (err == -ECANCELED)
+			return run->status == BK_EXIT_USAGE ? bk_usage(run) : BK_EXIT_LACKING;
 		if (rungs[i] && rungs[i + 1] && !run->opts.probe)
 			bk_debug("the probe %s is not to be had here (%s)", rungs[i],
 				 bk_log_cause() ? bk_log_cause() : strerror(-err));
@@ -426,7 +428,7 @@ static int check_btf(struct bk_run *run)
 	return BK_EXIT_LACKING;
 }
 
-/* The ends of stdio that are missing: else the first descriptors that are opened take their places. */
+/* Where stdin or stderr is closed, the first descriptor that is opened would take its place. */
 static void fill_stdio(void)
 {
 	int fd;
@@ -444,6 +446,10 @@ int bk_run(struct bk_run *run)
 	int status, err, stats_fd = -1;
 
 	run->began_ns = bk_now();
+	if (fcntl(run->out->fd, F_GETFD) < 0) {
+		bk_error("stdout is closed: there is nowhere to write to");
+		return BK_EXIT_FAILED;
+	}
 	fill_stdio();
 	run->map_fd = -1;
 	run->events = !!run->tool->event;
@@ -453,7 +459,7 @@ int bk_run(struct bk_run *run)
 		run->opts.buffer = 2 << 20;
 	bk_log_libbpf();
 	if (run->tool->init && run->tool->init(run)) {
-		status = BK_EXIT_USAGE;
+		status = bk_usage(run);
 		goto fini;
 	}
 	status = bk_preflight(run->tool->needs);

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/nsfs.h>
 #include <mntent.h>
 #include <pwd.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -240,7 +243,7 @@ const char *bk_parse_cgroup(const char *s, uint64_t *id, uint32_t *level)
 	    ((strncmp(s, mount, n) || (s[n] && s[n] != '/')) &&
 	     snprintf(path, sizeof(path), "%s/%s", mount, s) >= (int)sizeof(path)))
 		return "too long a path";
-	if (!realpath(path, real) || strncmp(real, mount, n))
+	if (!*s || !realpath(path, real) || strncmp(real, mount, n) || (real[n] && real[n] != '/'))
 		return "not a directory of the cgroup2 hierarchy";
 	/* the handle of a directory there is the number that programs see */
 	if (name_to_handle_at(AT_FDCWD, real, &fh.h, &mount_id, 0) || fh.h.handle_bytes != 8)
@@ -254,9 +257,12 @@ const char *bk_parse_cgroup(const char *s, uint64_t *id, uint32_t *level)
 
 const char *bk_parse_netns(const char *s, uint32_t *inode)
 {
+	const char *bad = strchr(s, '/') ? "not a network namespace" :
+			"not a network namespace: no such name in /run/netns, no path, no inode number";
 	char path[512];
 	struct stat st;
 	uint64_t v;
+	int fd, type;
 
 	if (!bk_parse_u64(s, 1, UINT32_MAX, &v)) {
 		*inode = v;
@@ -265,9 +271,15 @@ const char *bk_parse_netns(const char *s, uint32_t *inode)
 	if (strchr(s, '/') ? snprintf(path, sizeof(path), "%s", s) >= (int)sizeof(path) :
 			     snprintf(path, sizeof(path), "/run/netns/%s", s) >= (int)sizeof(path))
 		return "too long a name";
-	if (stat(path, &st))
-		return strchr(s, '/') ? "not a file that can be read" :
-			"not a network namespace: no such name in /run/netns, no path, no inode number";
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return errno == EACCES ? "not for you to read" : bad;
+	type = ioctl(fd, NS_GET_NSTYPE);
+	if (type != CLONE_NEWNET || fstat(fd, &st)) {
+		close(fd);
+		return bad;
+	}
+	close(fd);
 	*inode = st.st_ino;
 	return NULL;
 }

@@ -1,0 +1,157 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Options of the tools: one table parses, explains, completes and fills the man page."""
+import itertools
+import os
+import re
+import shlex
+
+import pytest
+
+from cli import assert_usage_error, completions, options, output, run
+
+# Values that are wrong besides the empty one: of the options that mean the same in all tools, and of a tool's own.
+# An option whose values are completed takes no other.
+BAD = {
+    "pid": ["0", "1,", ",1", "-1", "1;2", "4194305", ",".join(["1"] * 17)],
+    "tid": ["0", "x", "4194305"],
+    "comm": ["sixteen-letters-", "*"],
+    "uid": ["4294967295", "no such user"],
+    "cgroup": ["no/such/cgroup"],
+    "netns": ["0", "4294967296", "no-such-namespace", "/no/such/file", "/etc/passwd", "/"],
+    "interval": ["0", "-1", "1x", "1.", ".5", "1 s", "0x10", "99999999999h"],
+    "duration": ["0", "-1", "1x", "1.", ".5", "1 s", "0x10", "99999999999h"],
+    "count": ["0", "-1", "1.5", "4294967296", "99999999999999999999"],
+    "buffer": ["-1", "1x", "4MB", "2g", "1.5M", "9999999999g"],
+}
+OWN_BAD = {
+    "netmon": {
+        "by": ["mac", "netns,dmac"],
+        "threshold": ["0", "-1"],
+        "top": ["0", "x"],
+        "rows": ["0", "1048577"],
+        "ifname": ["sixteen-letters-"],
+        "host": ["localhost", "10.0.0.0/8", "10.0.0", "1.2.3.4.5", "fe80::1%lo", "::1::"],
+        "net": ["10.0.0.0/33", "fe80::/129", "10.0.0.0/", "10.0.0.0/-1", "10/8"],
+        "port": ["65536", "1,", "http", "1-2", "1,2,3,4,5,6,7,8,9"],
+        "proto": ["256", "no-such-protocol", "-1"],
+        "vlan": ["4095", "-1"],
+    },
+}
+
+# Options that are right one by one, and wrong together.
+CONFLICTS = {
+    "netmon": ["--top 3", "--rows 8", "--threshold 2", "--interval 1", "-s dmac --stack", "--host ::1 --net ::/0", "-o -O"],
+}
+
+
+def said_by_man_options(tool):
+    """(letter, name, argument) of each item."""
+    items = re.findall(r"^\.It (?:Fl (\S) , )?Fl Fl (\S+)(?: Ar (\S+))?$", output("--man-options", tool), re.M)
+    return [(letter, name, arg.replace("\\-", "-").replace("\\&", "")) for letter, name, arg in items]
+
+
+# ---- the three lists are one ----
+
+def test_help_completion_and_manual_have_the_same_options(tool):
+    help_words = [word for option in options(tool) for word in option.words]
+    assert completions(tool) == help_words
+    assert said_by_man_options(tool) == [(option.letter, option.name, option.arg) for option in options(tool)]
+    assert len(help_words) == len(set(help_words)), "an option is there twice"
+
+
+def test_shared_options_are_in_all_tools(tool):
+    shared = {"help", "verbose", "output", "json", "no-header", "duration", "stats"}
+    assert shared <= {option.name for option in options(tool)}
+
+
+def test_values_that_are_completed_are_taken(tool, option, nobody):
+    values = completions(tool, f"--{option.name}")
+    if option.letter:
+        assert completions(tool, f"-{option.letter}") == values
+    if not option.arg:
+        assert not values
+    choices = re.search(r": ((?:[\w-]+ )*[\w-]+)$", option.rest)
+    for value in values:
+        if re.fullmatch("<(iface|file|dir)>", value):
+            assert values == [value]
+            continue
+        assert re.fullmatch(r"[\w-]+", value)
+        for case in {value, value.upper() if option.name != "probe" else value}:
+            done = nobody(tool, f"--{option.name}", case)
+            assert done.returncode == 3, f"{case}: {done}"
+    if values and not values[0].startswith("<") and option.name != "probe":
+        assert choices and choices[1].split() == values, "--help names other values"
+
+
+# ---- what is wrong ----
+
+@pytest.mark.parametrize("wrong", ["--no-such-option", "--no-such-option=1", "-%", "-%x"])
+def test_an_unknown_option(tool, wrong, nobody):
+    assert_usage_error(nobody(tool, wrong), tool, wrong if wrong[1] == "-" else "-%")
+
+
+@pytest.mark.parametrize("args", [["word"], ["--", "word"], ["--verbose", "word"], ["--", "--help"]], ids=" ".join)
+def test_an_argument_too_many(tool, args, nobody):
+    if not output(tool, "--help").startswith(f"Usage: {tool} [OPTION]...\n"):
+        pytest.skip(f"{tool} takes arguments")
+    assert_usage_error(nobody(tool, *args), tool, f"'{args[-1]}'")
+
+
+def test_a_missing_value(tool, valued, nobody):
+    for word in valued.words:
+        assert_usage_error(nobody(tool, word), tool, f"{word} ")
+
+
+def test_a_value_where_none_is_taken(tool, flag, nobody):
+    assert_usage_error(nobody(tool, f"--{flag.name}=1"), tool, f"--{flag.name} ")
+
+
+def test_a_bad_value(tool, valued, nobody):
+    completed = completions(tool, f"--{valued.name}")
+    others = ["!?", completed[0][:-1] + "!"] if completed and completed[0][0] != "<" else []
+    for value in ["", *others, *BAD.get(valued.name, []), *OWN_BAD.get(tool, {}).get(valued.name, [])]:
+        assert_usage_error(nobody(tool, f"--{valued.name}={value}"), tool, f"--{valued.name}: ")
+        if valued.letter:
+            assert_usage_error(nobody(tool, f"-{valued.letter}", value), tool, f"--{valued.name}: ")
+
+
+def test_the_first_mistake_is_the_one_that_is_named(tool, nobody):
+    assert_usage_error(nobody(tool, "--duration", "x", "--no-such-option"), tool, "--duration: 'x'")
+
+
+@pytest.mark.parametrize("line", [f"{tool} {args}" for tool in CONFLICTS for args in CONFLICTS[tool]])
+def test_options_that_exclude_each_other(line, nobody):
+    name, *args = shlex.split(line)
+    assert_usage_error(nobody(name, *args), name, *(word for word in args if word.startswith("-")))
+
+
+def test_the_values_that_are_wrong_are_of_options_that_there_are():
+    for tool in OWN_BAD:
+        assert OWN_BAD[tool].keys() <= {option.name for option in options(tool)}
+
+
+# ---- without privileges ----
+
+def test_a_tool_without_privileges(tool, nobody):
+    for args in [[], ["--json"], ["-v"], ["-vv", "--stats"]]:
+        done = nobody(tool, *args)
+        assert (done.returncode, done.stdout) == (3, "")
+        said = done.stderr.splitlines()
+        assert len(said) == 1 and re.fullmatch(rf"{tool}: the capabilit.* missing: run it as root \(sudo\)", said[0])
+        assert "libbpf" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [c for n in (1, 2, 3) for c in itertools.combinations((0, 1, 2), n)], ids=str)
+def test_a_tool_without_privileges_and_with_closed_descriptors(tool, closed, nobody):
+    done = nobody(tool, stdin=None, stdout=None if 1 in closed else -1, stderr=None if 2 in closed else -1,
+                  preexec_fn=lambda: [os.close(fd) for fd in closed])
+    assert done.returncode == 3
+    assert not done.stdout
+    assert 2 in closed or len(done.stderr.splitlines()) == 1
+
+
+def test_help_needs_no_privileges(tool, nobody):
+    assert nobody(tool, "--help").stdout == output(tool, "--help")
+    assert nobody(tool, "--no-such-option", "--help").returncode == 2
+    assert nobody(tool, "--verbose", "--help").returncode == 0
+    assert run(tool, "--help", stdout=None, preexec_fn=lambda: os.close(1)).returncode == 1

@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Every rung of every tool, and every shape of its programs, is loaded by this kernel."""
+import itertools
+import json
+import os
+import platform
+import re
+import subprocess
+
+import pytest
+
+from objects import BPFKIT, BPFTOOL, TOOLS, all_objects, complete, orphans, run, verified
+
+INSTRUCTIONS = 100_000      # that the verifier may go through; its own limit is a million
+
+# What kernels that we know refuse: {release: {(tool, rung): the reason that is given}}. There everything else loads;
+# on other kernels a rung may be refused, but with a reason.
+REFUSED = {
+    "6.18": {},
+}
+KNOWN = REFUSED.get(".".join(platform.release().split(".")[:2]))
+RUNGS = [(tool, rung) for tool in TOOLS for rung in complete(tool, "--probe") or [None]]
+
+
+def attached(*args):
+    """Runs a tool for a moment. It must have attached; returns {program: instructions that were verified}."""
+    done = run(*args, "-vv", "--duration", "1ms")
+    tail = "\n".join(done.stderr.splitlines()[-15:])
+    assert done.returncode == 0, f"{' '.join(args)}: status {done.returncode}:\n{tail}"
+    assert re.search(rf"^{args[0]}: attached\b", done.stderr, re.M), tail
+    counts = verified(done.stderr)
+    assert counts, f"no statistics of the verifier:\n{tail}"
+    return counts
+
+
+def assert_cheap(counts):
+    assert all(0 < count < INSTRUCTIONS for count in counts.values()), counts
+
+
+# ---- all tools ----
+
+@pytest.mark.parametrize("tool, rung", RUNGS, ids=[f"{tool} {rung}" for tool, rung in RUNGS])
+def test_rung(tool, rung, kernel):
+    force = ["--probe", rung] if rung else []
+    done = run(tool, *force, "-v", "--duration", "200ms")
+    said = done.stderr.splitlines()
+    if done.returncode == 0:
+        assert re.search(rf"^{tool}: attached\b" + (rf".* with the probe {rung}\b" if rung else ""), done.stderr, re.M)
+        assert KNOWN is None or (tool, rung) not in KNOWN, "the table says that this kernel refuses it"
+    else:
+        assert done.returncode == 3 and said and len(said[-1]) > 30, done
+        assert not done.stdout
+        assert KNOWN is None or KNOWN.get((tool, rung), "it to load") in said[-1]
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_the_best_rung_is_taken(tool, kernel):
+    """Without --probe: the first one that loads when it is forced."""
+    rungs = complete(tool, "--probe")
+    best = [rung for rung in rungs if run(tool, "--probe", rung, "--duration", "1ms").returncode == 0][:1]
+    first = json.loads(run(tool, "--json", "--duration", "1ms").stdout.splitlines()[0])
+    assert (first["type"], first["tool"]) == ("start", tool)
+    assert [first["probe"]] == best if rungs else "probe" not in first
+
+
+@pytest.mark.parametrize("tool, rung", RUNGS, ids=[f"{tool} {rung}" for tool, rung in RUNGS])
+def test_the_verifier_has_little_to_do(tool, rung, kernel, statistics):
+    if run(tool, *(["--probe", rung] if rung else []), "--duration", "1ms").returncode == 3:
+        pytest.skip("this kernel refuses it")
+    counts = attached(tool, *(["--probe", rung] if rung else []))
+    statistics[f"{tool} {rung or ''}"] = counts
+    assert_cheap(counts)
+
+
+# ---- netmon: its program is another one for each key and each filter ----
+
+KEYS = complete("netmon", "--by")
+NETNS = str(os.stat("/proc/self/ns/net").st_ino)
+
+# (what is tested, options); two of one kind exclude each other.
+FILTERS = [
+    ("tcp", ["--no-tcp"]), ("unix", ["--no-unix"]), ("ovs", ["--no-ovs"]), ("netns", ["--netns", NETNS]),
+    ("reason", ["--reason", "NO_SOCKET"]), ("reason", ["--reason", "!NO_SOCKET,TCP_CSUM"]),
+    ("ifname", ["--ifname", "lo"]), ("address", ["--host", "127.0.0.1"]), ("address", ["--host", "fe80::1"]),
+    ("address", ["--net", "10.0.0.0/7"]), ("address", ["--net", "2001:db8::/33"]), ("port", ["--port", "53"]),
+    ("port", ["--port", "0,22,53,80,443,8080,8443,65535"]), ("proto", ["--proto", "arp"]), ("proto", ["--proto", "udp"]),
+    ("vlan", ["--vlan", "0"]), ("books", ["--stats"]), ("stack", ["--stack"]),
+]
+ALL = ["--no-tcp", "--no-unix", "--no-ovs", "--netns", NETNS, "--reason", "!NO_SOCKET", "--ifname", "lo",
+       "--port", "0,22,53,80,443,8080,8443,65535", "--proto", "udp", "--vlan", "4094", "--stats"]
+SETS = {"": [], "all filters, IPv4": [*ALL, "--net", "10.0.0.0/7"], "all filters, IPv6": [*ALL, "--host", "2001:db8::1"]}
+ONE_OR_TWO = [[option] for _, option in FILTERS] + [[a, b] for (of_a, a), (of_b, b) in itertools.combinations(FILTERS, 2)
+                                                    if of_a != of_b]
+
+
+@pytest.fixture(scope="session")
+def reasons():
+    """Does this kernel give reasons? If not, filters by them are refused."""
+    return os.geteuid() == 0 and json.loads(run("netmon", "--json", "--duration", "1ms").stdout.splitlines()[0])["reasons"]
+
+
+def possible(options, reasons):
+    if reasons or "--reason" not in options:
+        return list(options)
+    at = options.index("--reason")
+    return [*options[:at], *options[at + 2:]]
+
+
+@pytest.mark.parametrize("key", [None, *KEYS])
+@pytest.mark.parametrize("filters", SETS)
+def test_netmon_by_key(key, filters, kernel, reasons, statistics):
+    if key == "reason" and not reasons:
+        pytest.skip("this kernel gives no reasons")
+    by = ["--by", key, "--interval", "1h"] if key else ["--stack"]
+    counts = attached("netmon", *by, *possible(SETS[filters], reasons))
+    statistics[f"netmon {'-s ' + key if key else '--stack'} {filters}"] = counts
+    assert len(counts) == 1, "one program is loaded, the other is not"
+    assert_cheap(counts)
+
+
+@pytest.mark.parametrize("filters", ONE_OR_TWO, ids=lambda filters: " ".join(sum(filters, [])).replace(NETNS, "N"))
+def test_netmon_by_filters(filters, kernel, reasons):
+    assert_cheap(attached("netmon", *possible(sum(filters, []), reasons)))
+
+
+@pytest.mark.parametrize("filters", [option for kind, option in FILTERS if kind != "stack"],
+                         ids=lambda filters: " ".join(filters).replace(NETNS, "N"))
+def test_netmon_by_flow_and_a_filter(filters, kernel, reasons):
+    assert_cheap(attached("netmon", "-s", "flow", *possible(filters, reasons)))
+
+
+@pytest.mark.parametrize("options", [
+    ["--buffer", "1"], ["--buffer", "5000"], ["--buffer", "64M"],
+    ["-s", "flow", "--rows", "1"], ["-s", "flow", "--rows", "100000"],
+    ["-s", "ifname", "--json"], ["--json", "--timestamp", "mono"],
+], ids=" ".join)
+def test_netmon_with_other_sizes(options, kernel):
+    attached("netmon", *options)
+
+
+REFUSALS = {    # options: (status, what is named)
+    "--reason NO_SUCH_REASON": (2, "NO_SUCH_REASON"),
+    "--reason ,": (2, "--reason"),
+    "--reason !": (2, "--reason"),
+    "-o": (3, "Open vSwitch"),
+}
+
+
+@pytest.mark.parametrize("options", REFUSALS)
+def test_netmon_says_in_one_sentence_what_it_cannot_do(options, kernel):
+    if options == "-o" and " ovs_dp_process_packet" in open("/proc/kallsyms").read():
+        pytest.skip("Open vSwitch is in this kernel")
+    status, named = REFUSALS[options]
+    done = run("netmon", *options.split(), "--duration", "1ms")
+    assert (done.returncode, done.stdout) == (status, ""), done
+    said = [line for line in done.stderr.splitlines() if not line.startswith("Try ")]
+    assert len(said) == 1 and named in said[0], said
+
+
+# ---- the tests themselves ----
+
+def test_a_tool_that_runs_is_no_orphan_and_a_map_that_is_pinned_is_one(kernel, tmp_path):
+    before = all_objects()
+    tool = subprocess.Popen([BPFKIT, TOOLS[0], "--json"], stdout=subprocess.PIPE, text=True)
+    try:
+        tool.stdout.readline()
+        assert {kind for kind, _ in all_objects() - before} >= {"prog", "map"}
+        assert not orphans(before)
+    finally:
+        tool.terminate()
+        tool.communicate()
+    subprocess.run(["mount", "-t", "bpf", "none", tmp_path], check=True)
+    try:
+        subprocess.run([BPFTOOL, "map", "create", tmp_path / "map", "type", "array", "key", "4", "value", "4",
+                        "entries", "1", "name", "left"], check=True)
+        pinned = subprocess.run([BPFTOOL, "-j", "map", "show", "pinned", tmp_path / "map"],
+                                stdout=subprocess.PIPE, check=True)
+        assert ("map", json.loads(pinned.stdout)["id"]) in orphans(before, seconds=1)
+    finally:
+        (tmp_path / "map").unlink(missing_ok=True)
+        subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_statistics_are_read():
+    text = ("x: libbpf: prog 'one': -- BEGIN PROG LOAD LOG --\nx: verification time 3 usec\n"
+            "x: processed 7 insns (limit 1000000)\n"
+            "x: -- END PROG LOAD LOG --\nx: libbpf: prog 'two': -- BEGIN PROG LOAD LOG --\nx: -- END PROG LOAD LOG --\n"
+            "x: libbpf: prog 'three': -- BEGIN PROG LOAD LOG --\nx: processed 9 insns\nx: -- END PROG LOAD LOG --\n")
+    assert verified(text) == {"one": 7, "three": 9}

@@ -175,10 +175,13 @@ static __always_inline bool bk_in_cgroup(struct task_struct *task)
 	if (bpf_core_field_exists(cg->ancestors)) {
 		struct cgroup *up = NULL;
 
-		bpf_core_read(&up, sizeof(up), &cg->ancestors[level]);
-		id = BPF_CORE_READ(up, kn, id);
+		struct kernfs_node *kn = NULL;
+
+		bk_read(&up, sizeof(up), &cg->ancestors[level]);
+		bk_read(&kn, sizeof(kn), &up->kn);
+		bk_read(&id, sizeof(id), &kn->id);
 	} else {
-		bpf_core_read(&id, sizeof(id), &old->ancestor_ids[level]);
+		bk_read(&id, sizeof(id), &old->ancestor_ids[level]);
 	}
 	return id == bk_filter.cgroup;
 }

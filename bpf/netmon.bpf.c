@@ -61,13 +61,13 @@ struct {
 
 /* What the program finds out about a buffer. */
 struct drop {
-	struct net_device *dev;	/* only if it is one */
+	u64 name[2];		/* of the interface, if anybody wants it */
 	u32 ifindex, netns, reason, kind, pkt_type;
 	u64 location;
 	struct pkt_src src;
 	u32 protocol;
 	u16 vlan_tci, vlan_proto;
-	bool ether;
+	bool has_device, ether, came_in;
 };
 
 /* The tracepoint's arguments are as many as its event struct tells. */
@@ -99,20 +99,24 @@ static __always_inline bool device_of_route(struct sk_buff *skb, struct drop *d)
 	struct net_device *dev = NULL, *lo = NULL;
 	struct net *net = NULL, *back = NULL;
 	int ifindex = 0;
+	u32 inum = 0;
 
 	if (!dst)
 		return false;
-	bpf_core_read(&dev, sizeof(dev), &dst->dev);
+	bk_read(&dev, sizeof(dev), &dst->dev);
 	if (!dev)
 		return false;
-	bpf_core_read(&net, sizeof(net), &dev->nd_net.net);
-	bpf_core_read(&ifindex, sizeof(ifindex), &dev->ifindex);
-	bpf_core_read(&lo, sizeof(lo), &net->loopback_dev);
-	bpf_core_read(&back, sizeof(back), &lo->nd_net.net);
+	bk_read(&net, sizeof(net), &dev->nd_net.net);
+	bk_read(&ifindex, sizeof(ifindex), &dev->ifindex);
+	bk_read(&lo, sizeof(lo), &net->loopback_dev);
+	bk_read(&back, sizeof(back), &lo->nd_net.net);
 	if (!net || back != net || ifindex <= 0)
 		return false;
+	bk_read(&inum, sizeof(inum), &net->ns.inum);
+	if (config.want_name)
+		bk_read(d->name, sizeof(d->name), dev->name);
 	d->ifindex = ifindex;
-	bpf_core_read(&d->netns, sizeof(d->netns), &net->ns.inum);
+	d->netns = inum;
 	return true;
 }
 
@@ -123,7 +127,11 @@ static __always_inline void find_device(struct sk_buff *skb, struct sock *sk, st
 
 	d->ether = true;
 	if (is_device(dev)) {
-		d->dev = dev;
+		d->has_device = true;
+		if (config.want_name) {
+			d->name[0] = *(const u64 *)&dev->name[0];
+			d->name[1] = *(const u64 *)&dev->name[8];
+		}
 		d->ifindex = dev->ifindex;
 		d->netns = dev->nd_net.net->ns.inum;
 		d->ether = dev->type == ARPHRD_ETHER || dev->type == ARPHRD_LOOPBACK;
@@ -156,7 +164,7 @@ static __always_inline void find_headers(struct sk_buff *skb, struct sock *sk, s
 
 	d->protocol = bpf_ntohs(skb->protocol);
 	d->kind = NETMON_NONE;
-	if (!d->dev && sk) {
+	if (!d->has_device && sk) {
 		family = sk->__sk_common.skc_family;
 		if (family == AF_UNIX || family == AF_NETLINK) {
 			d->kind = family == AF_UNIX ? NETMON_UNIX : NETMON_NETLINK;
@@ -213,12 +221,6 @@ static __always_inline bool want_reason(u32 reason)
 	return !!bpf_map_lookup_elem(&reasons, &reason) == (config.reasons == 1);
 }
 
-static __always_inline void device_name(struct drop *d, u64 name[2])
-{
-	name[0] = d->dev ? *(const u64 *)&d->dev->name[0] : 0;
-	name[1] = d->dev ? *(const u64 *)&d->dev->name[8] : 0;
-}
-
 /* The bytes in front of the first NUL (little endian); behind it may be rests of an older name. */
 static __always_inline u64 before_nul(u64 word, bool *ended)
 {
@@ -232,15 +234,10 @@ static __always_inline u64 before_nul(u64 word, bool *ended)
 
 static __always_inline bool want_device(struct drop *d)
 {
-	u64 name[2];
-
 	if (bk_filter.netns && d->netns != bk_filter.netns)
 		return false;
-	if (!config.has_ifname)
-		return true;
-	device_name(d, name);
-	return !((name[0] ^ config.ifname[0]) & config.ifname_mask[0]) &&
-	       !((name[1] ^ config.ifname[1]) & config.ifname_mask[1]);
+	return !config.has_ifname || (!((d->name[0] ^ config.ifname[0]) & config.ifname_mask[0]) &&
+				      !((d->name[1] ^ config.ifname[1]) & config.ifname_mask[1]));
 }
 
 static __always_inline bool in_net(const unsigned char addr[16])
@@ -267,7 +264,8 @@ static __always_inline bool by_packet(void)
 
 static __always_inline bool want_packet(struct drop *d, const struct pkt *p)
 {
-	if (config.skip_tcp && d->pkt_type == PACKET_HOST && p->flags & (PKT_V4 | PKT_V6) &&
+	/* what this host makes itself has the same type, but came in nowhere */
+	if (config.skip_tcp && d->pkt_type == PACKET_HOST && d->came_in && p->flags & (PKT_V4 | PKT_V6) &&
 	    p->l4_proto == PKT_IP_TCP)
 		return false;
 	if (config.addr_family) {
@@ -376,12 +374,11 @@ static __always_inline void row_key(struct drop *d, const struct pkt *p, union n
 		flow_key(p, k);
 		break;
 	case NETMON_IFNAME: {
-		u64 name[2];
 		bool ended = false;
+		u64 name[2];
 
-		device_name(d, name);
-		name[0] = before_nul(name[0], &ended);
-		name[1] = ended ? 0 : before_nul(name[1], &ended);
+		name[0] = before_nul(d->name[0], &ended);
+		name[1] = ended ? 0 : before_nul(d->name[1], &ended);
 		__builtin_memcpy(k->dev.name, name, 16);
 		k->dev.netns = d->netns;
 		k->dev.ifindex = d->ifindex;
@@ -472,7 +469,7 @@ static __always_inline void fill(struct sk_buff *skb, struct drop *d, struct net
 	e->kind = d->kind;
 	e->cap_len = cap;
 	e->pad = 0;
-	device_name(d, (u64 *)e->ifname);
+	__builtin_memcpy(e->ifname, d->name, sizeof(e->ifname));
 	bk_read_some(e->bytes, NETMON_BYTES, cap, d->src.data);
 }
 
@@ -520,11 +517,16 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 		return bk_leave_out();
 	sk = skb->sk;
 	find_device(skb, sk, d);
+	bk_forget(d->has_device, d->location);
+	bk_forget(d->ether, d->location);
+	bk_forget(d->name[0], d->location);
+	bk_forget(d->name[1], d->location);
 	if (!want_device(d))
 		return bk_leave_out();
 	find_headers(skb, sk, d);
 	bk_forget(d->kind, d->location);
 	d->pkt_type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
+	d->came_in = config.skip_tcp && skb->skb_iif;
 	if (config.skip_unix && d->kind == NETMON_UNIX)
 		return bk_leave_out();
 	if (must_parse || by_packet()) {

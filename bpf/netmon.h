@@ -64,7 +64,7 @@ struct netmon_config {
 	unsigned char skip_unix;
 	unsigned char ovs;	   /* 1 only, 2 without what was dropped within ovs_range */
 	unsigned char reasons;	   /* 1 only, 2 without those in the map of that name */
-	unsigned char has_ifname, has_vlan;
+	unsigned char want_name, has_ifname, has_vlan;
 	unsigned char addr_family; /* 0 any, 4, 6 */
 	unsigned char l4_proto, has_l4;
 	unsigned short eth_proto, has_eth;
@@ -92,7 +92,7 @@ struct netmon_event {
 	unsigned char kind;
 	unsigned char cap_len;	     /* valid bytes */
 	unsigned int pad;
-	char ifname[16];	     /* empty: unknown; behind the NUL may be rests of an older name */
+	char ifname[16] __attribute__((aligned(8))); /* empty: unknown; behind the NUL may be rests of an older name */
 	unsigned char bytes[NETMON_BYTES];
 };
 

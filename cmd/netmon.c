@@ -24,14 +24,14 @@ static const char *const sorts[] = {
 };
 
 static struct {
-	int key; /* index into keys; -1: lines */
-	int sort;
+	int key;  /* index into keys; -1: lines */
+	int sort; /* index into sorts; -1: by total */
 	uint32_t threshold, top, rows, vlan;
 	bool no_tcp, no_unix, only_ovs, no_ovs, stack;
 	const char *reasons, *ifname, *proto;
 	struct bk_net host, net;
 	struct bk_list ports;
-} opt = { .key = -1, .threshold = 1, .vlan = UINT32_MAX };
+} opt = { .key = -1, .sort = -1, .threshold = 1, .vlan = UINT32_MAX };
 
 static const struct bk_opt opts[] = {
 	BK_ENUM('s', "by", &opt.key, keys, "KEY", "count by this and report each interval, instead of a line a drop"),
@@ -40,7 +40,7 @@ static const struct bk_opt opts[] = {
 	BK_U32(0, "top", &opt.top, 1, UINT32_MAX, "N", "only the first N rows"),
 	BK_ENUM(0, "sort", &opt.sort, sorts, "COLUMN", "order of the rows"),
 	BK_U32(0, "rows", &opt.rows, 1, 1 << 20, "N", "how many keys can be told apart in an interval (1024; 4096 of addresses and flows)"),
-	BK_FLAG('T', "no-tcp", &opt.no_tcp, "without TCP on its way to this host"),
+	BK_FLAG('T', "no-tcp", &opt.no_tcp, "without TCP that came for this host"),
 	BK_FLAG('U', "no-unix", &opt.no_unix, "without data of unix sockets"),
 	BK_FLAG('o', "only-ovs", &opt.only_ovs, "only Open vSwitch upcalls"),
 	BK_FLAG('O', "no-ovs", &opt.no_ovs, "without Open vSwitch upcalls"),
@@ -243,8 +243,8 @@ static int init(struct bk_run *run)
 	struct netmon_config unused;
 
 	if (opt.key < 0) {
-		if (run->opts.interval || opt.top || opt.rows || opt.threshold > 1) {
-			bk_error("--interval, --threshold, --top and --rows belong to a summary (-s KEY)");
+		if (run->opts.interval || opt.top || opt.rows || opt.threshold > 1 || opt.sort >= 0) {
+			bk_error("--interval, --threshold, --top, --sort and --rows belong to a summary (-s KEY)");
 			return -EINVAL;
 		}
 	} else {
@@ -408,6 +408,7 @@ static int configure(struct bk_run *run, void *skel)
 	c->stack = opt.stack;
 	c->skip_tcp = opt.no_tcp;
 	c->skip_unix = opt.no_unix;
+	c->want_name = opt.ifname || !c->key || c->key == NETMON_IFNAME;
 	if (opt.ifname) {
 		c->has_ifname = 1;
 		memcpy(c->ifname, opt.ifname, strlen(opt.ifname));
@@ -802,6 +803,13 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 		if (d.frames > NETMON_STACK)
 			d.frames = NETMON_STACK;
 		d.stack = (const uint64_t *)with_stack->stack;
+		/* above the place of the drop are only the tracepoint and our own program */
+		for (unsigned int i = 0; i < d.frames; i++)
+			if (d.stack[i] == e->location) {
+				d.stack += i;
+				d.frames -= i;
+				break;
+			}
 	}
 	bk_emit(run, cols, "drop", &d);
 	for (unsigned int i = 0; i < d.frames && !run->out->json; i++) {
@@ -925,11 +933,11 @@ static const struct bk_col key_cols[][8] = {
 			  BK_COL_IF(H_PORTS, NULL, "sport", BK_COL_U16, 0, struct row, key.flow.sport),
 			  BK_COL_IF(H_PORTS, NULL, "dport", BK_COL_U16, 0, struct row, key.flow.dport) },
 	[NETMON_REASON] = { BK_COL_IF(H_REASON, NULL, "reason", BK_COL_STR, 0, struct row, text) },
-	[NETMON_LOCATION] = { BK_COL(NULL, "location", BK_COL_STR, 0, struct row, text) },
+	[NETMON_LOCATION] = { BK_COL_IF(H_LOCATION, NULL, "location", BK_COL_STR, 0, struct row, text) },
 	[NETMON_IFNAME] = { BK_COL_IF(H_IFNAME, NULL, "ifname", BK_COL_PTR, 0, struct row, name),
 			    BK_COL_IF(H_IFINDEX, NULL, "ifindex", BK_COL_U32, 0, struct row, key.dev.ifindex),
 			    BK_COL_IF(H_NETNS, NULL, "netns", BK_COL_U32, 0, struct row, netns) },
-	[NETMON_PROTO] = { BK_COL(NULL, "proto", BK_COL_STR, 0, struct row, text) },
+	[NETMON_PROTO] = { BK_COL_IF(H_PROTO, NULL, "proto", BK_COL_STR, 0, struct row, text) },
 };
 
 static void make_row_cols(void)
@@ -1013,8 +1021,10 @@ static void name_row(struct row *r)
 		break;
 	case NETMON_LOCATION:
 		location_text(k->location, r->text, sizeof(r->text));
+		r->has |= H_LOCATION;
 		break;
 	case NETMON_IFNAME: {
+		bool elsewhere;
 		char ns[64];
 
 		netns_text(k->dev.netns, ns, sizeof(ns));
@@ -1022,16 +1032,19 @@ static void name_row(struct row *r)
 		r->netns = k->dev.netns;
 		r->has |= (k->dev.name[0] ? H_IFNAME : 0) | (k->dev.ifindex ? H_IFINDEX : 0) |
 			  (k->dev.netns ? H_NETNS : 0);
+		elsewhere = k->dev.netns && k->dev.netns != bk_netns_self();
 		if (k->dev.name[0])
-			snprintf(r->text, sizeof(r->text), "%.15s%s%s", k->dev.name,
-				 k->dev.netns == bk_netns_self() ? "" : "@", k->dev.netns == bk_netns_self() ? "" : ns);
+			snprintf(r->text, sizeof(r->text), "%.15s", k->dev.name);
 		else if (k->dev.ifindex)
-			snprintf(r->text, sizeof(r->text), "if%u@%s", k->dev.ifindex, ns);
+			snprintf(r->text, sizeof(r->text), "if%u", k->dev.ifindex);
 		else
 			r->label = "no interface";
+		if (elsewhere && !r->label)
+			snprintf(r->text + strlen(r->text), 80, "@%s", ns);
 		break;
 	}
 	case NETMON_PROTO:
+		r->has |= H_PROTO;
 		if (k->proto.has_l4)
 			snprintf(r->text, sizeof(r->text), "%s %s", eth_name(k->proto.eth_proto),
 				 l4_name(k->proto.l4_proto));
@@ -1184,14 +1197,16 @@ static int read_totals(int fd, uint32_t set, struct netmon_totals *sum)
 
 static const int sort_columns[] = { C_TOTAL, -1, C_LLDP, C_ARP, C_IPV4, C_IPV6, C_TCP, C_UDP, C_VRRP, C_OTHER };
 
+/* Most first; what is equal, or everything with --sort key, in the order of what is shown. */
 static int by_sort(const void *a, const void *b)
 {
 	const struct row *x = a, *y = b;
-	int c = sort_columns[opt.sort];
+	int c = opt.sort < 0 ? C_TOTAL : sort_columns[opt.sort], text;
 
 	if (c >= 0 && x->col[c] != y->col[c])
 		return x->col[c] < y->col[c] ? 1 : -1;
-	return memcmp(&x->key, &y->key, sizeof(x->key));
+	text = strcmp(x->text, y->text);
+	return text ? text : memcmp(&x->key, &y->key, sizeof(x->key));
 }
 
 static int by_total(const void *a, const void *b)
@@ -1208,7 +1223,7 @@ static void print_tally(struct bk_run *run, struct tally *t, const char *name, u
 	char text[160];
 
 	qsort(t->v, t->n, sizeof(t->v[0]), by_total);
-	if (!o->json)
+	if (!o->json && total)
 		bk_printf(o, "  drops by %s:\n", name);
 	for (size_t i = 0; i <= t->n; i++) {
 		uint64_t n = i < t->n ? t->v[i].total : rest;
@@ -1333,6 +1348,8 @@ static int report(struct bk_run *run, void *skel, bool last)
 		make_row_cols();
 	if (!run->out->json)
 		print_head(run, total, t.unix_sockets, now);
+	for (size_t i = 0; i < rows.n; i++)
+		name_row(&rows.v[i]);
 	qsort(rows.v, rows.n, sizeof(*rows.v), by_sort);
 	for (size_t i = 0; i < rows.n; i++) {
 		struct row *r = &rows.v[i];
@@ -1347,7 +1364,6 @@ static int report(struct bk_run *run, void *skel, bool last)
 		}
 		shown++;
 		r->time = now;
-		name_row(r);
 		print_row(run, r, "row");
 	}
 	rest.time = hidden.time = now;
@@ -1383,7 +1399,7 @@ BK_SKEL(netmon);
 
 static const char *const probes[] = { "tp_btf", NULL };
 static const char *const blind[] = {
-	"packets that never became a socket buffer (the card, its driver, XDP)", NULL
+	"packets that never became a socket buffer (in the card, its driver, at native XDP)", NULL
 };
 
 const struct bk_tool netmon_tool = {

@@ -366,6 +366,8 @@ struct bk_run {
 	uint64_t start_ns;	/* when attached */
 	uint64_t reported_ns;	/* when report() was last called */
 	uint64_t printed;	/* events printed */
+	uint64_t unprinted;	/* events that came after the last that was asked for */
+	bool timed;		/* the kernel measures run times (--stats) */
 	uint64_t interval_ns;	/* length of the time that report() now covers */
 	void *skel;		/* the tool's own type of skeleton */
 	struct bpf_object *obj;

@@ -98,15 +98,17 @@ static int on_record(void *ctx, void *rec, size_t len)
 	struct bk_run *run = l->run;
 	int err;
 
-	if (run->stop)
-		return -ECANCELED;
 	l->drained++;
+	if (run->stop) {
+		run->unprinted++;
+		return l->drained >= DRAIN_MAX ? -EAGAIN : 0;
+	}
 	err = run->tool->event(run, rec, len);
 	if (err)
 		return err;
 	if (run->opts.count && run->printed >= run->opts.count)
 		run->stop = true;
-	if (run->stop || run->out->error)
+	if (run->out->error)
 		return -ECANCELED;
 	/* negative ends the drain; this record is done with */
 	return l->drained >= DRAIN_MAX ? -EAGAIN : 0;
@@ -155,7 +157,7 @@ int bk_loop_drain(struct bk_loop *l)
 {
 	int n = 0;
 
-	while (l->ring && !l->run->stop && !l->run->out->error && (n = drain(l)) >= DRAIN_MAX)
+	while (l->ring && !l->run->out->error && (n = drain(l)) >= DRAIN_MAX)
 		;
 	return n < 0 ? n : 0;
 }

@@ -302,7 +302,8 @@ static struct costs read_costs(struct bk_run *run)
 		else
 			c.missed += info.recursion_misses;
 		if (run->opts.stats)
-			bk_note("%s: ran %llu times, %llu ns each", bpf_program__name(p),
+			bk_note(run->timed ? "%s: ran %llu times, %llu ns each" : "%s: how often it ran is unknown",
+				bpf_program__name(p),
 				(unsigned long long)info.run_cnt,
 				(unsigned long long)(info.run_cnt ? info.run_time_ns / info.run_cnt : 0));
 	}
@@ -320,6 +321,8 @@ static void close_books(struct bk_run *run)
 		if (run->events) {
 			bk_json_u64(o, "printed", run->printed);
 			bk_json_u64(o, "lost", lost);
+			if (run->unprinted)
+				bk_json_u64(o, "unprinted", run->unprinted);
 		}
 		if (c.missed_known)
 			bk_json_u64(o, "missed", c.missed);
@@ -336,8 +339,9 @@ static void close_books(struct bk_run *run)
 	if (!run->opts.stats)
 		return;
 	if (run->events)
-		bk_note("printed %llu, filtered %llu, lost %llu", (unsigned long long)run->printed,
-			(unsigned long long)filtered, (unsigned long long)lost);
+		bk_note("printed %llu, filtered %llu, lost %llu, left after the last that was asked for %llu",
+			(unsigned long long)run->printed, (unsigned long long)filtered, (unsigned long long)lost,
+			(unsigned long long)run->unprinted);
 	else
 		bk_note("filtered %llu", (unsigned long long)filtered);
 	if (c.missed_known)
@@ -444,12 +448,10 @@ int bk_run(struct bk_run *run)
 {
 	struct any_skel *skel = NULL;
 	int status, err, stats_fd = -1;
+	bool closed;
 
 	run->began_ns = bk_now();
-	if (fcntl(run->out->fd, F_GETFD) < 0) {
-		bk_error("stdout is closed: there is nowhere to write to");
-		return BK_EXIT_FAILED;
-	}
+	closed = fcntl(run->out->fd, F_GETFD) < 0;
 	fill_stdio();
 	run->map_fd = -1;
 	run->events = !!run->tool->event;
@@ -465,6 +467,10 @@ int bk_run(struct bk_run *run)
 	status = bk_preflight(run->tool->needs);
 	if (!status)
 		status = check_btf(run);
+	if (!status && closed) {
+		bk_error("stdout is closed: there is nowhere to write to");
+		status = BK_EXIT_FAILED;
+	}
 	if (status)
 		goto fini;
 	err = bk_loop_open(run, &run->loop);
@@ -475,6 +481,7 @@ int bk_run(struct bk_run *run)
 	}
 	if (run->opts.stats) {
 		stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		run->timed = stats_fd >= 0;
 		if (stats_fd < 0)
 			bk_warn("--stats: the kernel does not measure run times here: %s", strerror(-stats_fd));
 	}

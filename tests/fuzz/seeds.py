@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-only
+"""Writes the seed corpus of every fuzz target: seeds.py DIR makes DIR/pkt, DIR/value, ..."""
+
+import pathlib
+import struct
+import sys
+
+ETH = bytes.fromhex("020000000001020000000002")
+
+
+def ip4(proto, body, frag=0, options=b""):
+    head = struct.pack("!BBHHHBBH", 0x45 + len(options) // 4, 0, 20 + len(options) + len(body), 1, frag, 64, proto, 0)
+    return head + bytes([10, 0, 0, 1, 10, 0, 0, 2]) + options + body
+
+
+def ip6(proto, body):
+    return struct.pack("!IHBB", 6 << 28, len(body), proto, 64) + bytes(15) + b"\1" + bytes(15) + b"\2" + body
+
+
+def frame(kind, body, *tags):
+    tagged = b"".join(struct.pack("!HH", tpid, tci) for tpid, tci in tags)
+    return ETH + tagged + struct.pack("!H", kind) + body
+
+
+TCP = struct.pack("!HHIIBBHHH", 12345, 443, 1, 2, 0x50, 0x12, 65535, 0, 0)
+UDP = struct.pack("!HHHH", 53, 53, 12, 0) + b"data"
+ICMP = bytes([8, 0, 0, 0, 0, 1, 0, 1])
+ARP = struct.pack("!HHBBH", 1, 0x800, 6, 4, 1) + ETH[6:] + bytes([10, 0, 0, 2]) + bytes(6) + bytes([10, 0, 0, 1])
+
+
+def ext(following, kind=b""):
+    return bytes([following, 0]) + (kind or bytes([1, 4, 0, 0, 0, 0]))
+
+
+PKT = [
+    b"",
+    frame(0x88CC, b"\2\7\4"),
+    frame(0x26, b"BB\3"),
+    frame(0x806, ARP),
+    frame(0x800, ip4(6, TCP)),
+    frame(0x800, ip4(17, UDP, options=b"\1\1\1\0")),
+    frame(0x800, ip4(1, ICMP)),
+    frame(0x800, ip4(6, TCP, frag=0x2000)),
+    frame(0x800, ip4(17, UDP, frag=0x20B9)),
+    frame(0x800, ip4(112, bytes(8)), (0x8100, 5)),
+    frame(0x86DD, ip6(6, TCP), (0x88A8, 1), (0x8100, 2)),
+    frame(0x800, ip4(6, TCP), (0x8100, 1), (0x8100, 2), (0x8100, 3)),
+    frame(0x86DD, ip6(17, UDP)),
+    frame(0x86DD, ip6(58, ICMP)),
+    frame(0x86DD, ip6(0, ext(60) + ext(43) + ext(17) + UDP)),
+    frame(0x86DD, ip6(44, ext(17, b"\0\1\0\0\0\1") + UDP)),
+    frame(0x86DD, ip6(44, ext(17, b"\5\xc8\0\0\0\1") + UDP)),
+    frame(0x86DD, ip6(51, bytes([6, 4]) + bytes(22) + TCP)),
+    frame(0x86DD, ip6(60, ext(60) * 9 + TCP)),
+]
+
+VALUES = [
+    ["0", "7", "0x10", "18446744073709551615", "18446744073709551616", "-1", "+1", " 1", "1 "],
+    ["5", "10", "4", "11", "0xa"],
+    ["10", "1.5s", "200ms", "5us", "1ns", "2m", "2min", "1h", "0.000000001", "4611686019", "1.", ".5"],
+    ["65536", "256k", "1M", "3G", "0x1000", "9223372036854775807", "8589934592G", "1kb"],
+    ["1", "80,443", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", "1,,2", "65535", "0", "1,"],
+    ["10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "::ffff:1.2.3.4", "fe80::1", "0.0.0.0/0", "::/129", "/"],
+    ["10.1.2.3", "2001:db8::1", "10.0.0.0/8", "localhost"],
+    ["root", "0", "4294967294", "4294967295", "nobody"],
+]
+
+TEXT = [
+    b"", b"plain", b"\x1b[31mred\x1b[0m", b"a\0b", b"\\\"", "é€😀".encode(), b"\xc0\x80", b"\xed\xa0\x80",
+    b"\xf4\x90\x80\x80", b"\xe2\x82", b"\xf0\x9f\x98", b"\xff\xfe", "\u2028\u202e\u2066\u061c\x85".encode(),
+]
+
+LINES = [
+    "-f", "-c\n7", "--number=10", "-s256k", "--wait\n1.5s", "-e\nred", "--colour=yellow", "-l\n80,443",
+    "-n\n10.0.0.0/8", "-H\nfe80::1", "-I\neth0", "-r\n1s", "-p\n1,2\n--tid\n3", "--comm\nbash*", "--uid\nroot",
+    "--netns\n4026531840", "--timestamp\niso", "--buffer\n1M", "--probe\ntp", "--json\n--no-header\n--stats\n-vv",
+    "--output\njson", "--count\n5\n-d\n1m", "--", "-", "argument", "-fZ", "--nonsense=1", "--no-h", "--help",
+]
+
+SEEDS = {
+    "pkt": [p + b"\3" for p in PKT],
+    "value": [bytes([kind]) + s.encode() for kind, strings in enumerate(VALUES) for s in strings],
+    "escape": TEXT,
+    "opts": [line.encode() for line in LINES],
+}
+
+for target, seeds in SEEDS.items():
+    folder = pathlib.Path(sys.argv[1], target)
+    folder.mkdir(parents=True, exist_ok=True)
+    for i, seed in enumerate(seeds):
+        (folder / f"seed-{i:02}").write_bytes(seed)

@@ -1,0 +1,695 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""netmon shows each drop of a known workload, once, as what it was."""
+import collections
+import functools
+import os
+import signal
+import statistics
+import subprocess
+import time
+
+import pytest
+
+from conftest import Tool, leftovers
+from drops import KINDS, HiddenNetns, KernelEvents, Lab, wait_until
+
+KEYS = ("netns", "dmac", "smac", "dip", "sip", "flow", "flow-src", "reason", "location", "ifname", "proto")
+COLUMNS = ("lldp", "arp", "arp_request", "arp_reply", "arp_other", "ipv4", "ipv6", "tcp", "tcp_syn", "tcp_reset",
+           "tcp_fin", "udp", "vrrp")
+TYPES = ("this_host", "broadcast", "multicast", "other_host", "outgoing", "loopback")
+
+
+# One pass of the whole workload, watched by many copies of the tool at once
+
+def filters(lab):
+    """Name of a filter -> (its options, which kinds pass it)."""
+    ports = lab.dport("udp_closed_port"), lab.sport("tcp6_closed_port")
+    return {
+        "host": (["--host", lab.sip("nft_input")], lambda e: lab.sip("nft_input") in (e.sip, e.dip)),
+        "host6": (["--host", lab.FAR6], lambda e: lab.FAR6 in (e.sip, e.dip)),
+        "net": (["--net", "198.51.100.0/24"], lambda e: (e.dip or "").startswith("198.51.100.")),
+        "net6": (["--net", "2001:db8:a::/48"], lambda e: (e.sip or "").startswith("2001:db8:a:")),
+        "port": (["--port", ports[0]], lambda e: ports[0] in (e.sport, e.dport)),
+        "ports": (["--port", f"{ports[0]},{ports[1]}"], lambda e: set(ports) & {e.sport, e.dport}),
+        "tcp": (["--proto", "tcp"], lambda e: e.proto == "tcp"),
+        "udp": (["--proto", "udp"], lambda e: e.proto == "udp"),
+        "icmp": (["--proto", "icmp"], lambda e: e.proto == "icmp"),
+        "arp": (["--proto", "arp"], lambda e: e.proto == "arp"),
+        "vlan outer": (["--vlan", "78"], lambda e: e.kind == "qinq_nft"),
+        "vlan inner": (["--vlan", "79"], lambda e: e.kind in ("qinq_nft", "qinq_unknown")),
+        "ifname": (["--ifname", lab.ifname], lambda e: e.ifname == lab.ifname),
+        "other ifname": (["--ifname", "lo"], lambda e: False),
+        "no tcp": (["-T"], lambda e: e.proto != "tcp"),
+        "no unix": (["-U"], lambda e: not e.unix),
+        "both": (["--proto", "udp", "--port", ports[0]], lambda e: e.kind == "udp_closed_port"),
+    }
+
+
+def reason_filters():
+    return {
+        "reason": (["--reason", "NO_SOCKET"], lambda r: r == "NO_SOCKET"),
+        "reasons": (["--reason", "NO_SOCKET,IP_CSUM"], lambda r: r in ("NO_SOCKET", "IP_CSUM")),
+        "not reason": (["--reason", "!NETFILTER_DROP"], lambda r: r != "NETFILTER_DROP"),
+    }
+
+
+class Pass:
+    """What was dropped, and the tools that watched. A tool that failed has its error instead."""
+
+    def __init__(self, lab):
+        here = ["--netns", lab.b.name]
+        self.lab = lab
+        options = {"all": [], "all again": [], "here": here, "by path": ["--netns", lab.b.path],
+                   "by inode": ["--netns", lab.b.inode], "top": ["-s", "smac", "-r", "600", "--top", "3", *here],
+                   "threshold": ["-s", "smac", "-r", "600", "-t", "100", *here],
+                   "sorted": ["-s", "smac", "-r", "600", "--sort", "udp", *here], "stacks": ["--stack", *here]}
+        options |= {f"by {key}": ["-s", key, "-r", "600", *here] for key in KEYS}
+        options |= {f"only {name}": [*args, *here] for name, (args, _) in (filters(lab) | reason_filters()).items()}
+        self.tools = {name: Tool("netmon", "--json", *args) for name, args in options.items()}
+        self.errors = {}
+        try:
+            for name, tool in self.tools.items():
+                try:
+                    tool.wait_attached()
+                except AssertionError as error:
+                    self.errors[name] = error
+            self.expected, self.counted = {}, {}
+            self.functions = {}         # kind -> where the kernel says that it was dropped
+            with KernelEvents() as kernel:
+                for kind in KINDS:
+                    e, seen = kernel.count(lambda: lab.make(kind))
+                    self.expected[kind] = e
+                    if e.counted:
+                        self.counted[kind] = e.counted()
+                    self.functions[kind] = {function for (reason, function), n in seen.items() if n >= e.count}
+            for name, tool in self.tools.items():
+                if name not in self.errors:
+                    try:
+                        tool.stop()
+                    except AssertionError as error:
+                        self.errors[name] = error
+        finally:
+            for tool in self.tools.values():
+                tool.close()
+
+    def __getitem__(self, name):
+        if name in self.errors:
+            pytest.fail(str(self.errors[name]), pytrace=False)
+        tool = self.tools[name]
+        assert tool.process.returncode == 0, tool.stderr
+        return tool
+
+    def here(self):
+        """What was dropped in a namespace that the kernel still knew."""
+        return [e for e in self.expected.values() if e.netns]
+
+    @functools.cache
+    def lines(self, name):
+        """What a tool in line mode showed, by kind."""
+        found = {kind: [] for kind in [*self.expected, None]}
+        for record in self[name].of("drop"):
+            found[self.kind(record)].append(record)
+        return found
+
+    def kind(self, record):
+        """Of which kind a line is: each has its own MAC address, or else its own port. None: not one of ours."""
+        lab = self.lab
+        if record.get("netns", lab.b.inode) != lab.b.inode:
+            return None
+        if record["kind"] == "unix":
+            return {6: "unix_datagrams", 50000: "unix_large"}.get(record["len"])
+        for kind in self.expected:
+            if record["smac"] == lab.smac(kind) if "smac" in record else record.get("dport") == lab.dport(kind):
+                return kind
+        return None
+
+    def kinds(self, name):
+        """Count of drops by kind, as a tool in line mode saw them."""
+        return +collections.Counter({kind: len(records) for kind, records in self.lines(name).items()})
+
+
+@pytest.fixture(scope="module")
+def seen(lab):
+    return Pass(lab)
+
+
+def rows(tool, field):
+    return {row[field]: row for row in tool.of("row") if field in row}
+
+
+def summed(expected, field):
+    total = collections.Counter()
+    for e in expected:
+        if getattr(e, field) is not None:
+            total[getattr(e, field)] += e.count
+    return total
+
+
+# Lines
+
+def test_start_record(seen):
+    start = seen["all"].start
+    assert start["type"] == "start" and start["tool"] == "netmon" and start["version"] and start["probe"]
+
+
+def test_nothing_lost(seen):
+    for name in set(seen.tools) - set(seen.errors):
+        assert not seen[name].of("lost"), name
+
+
+def test_kernel_counters_agree(seen):
+    assert {kind: seen.expected[kind].count for kind in seen.counted} == seen.counted
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_drop_is_one_line(seen, kind):
+    assert seen.kinds("all")[kind] == seen.expected[kind].count
+
+
+def test_two_copies_see_the_same(seen):
+    ours, again = seen.kinds("all"), seen.kinds("all again")
+    del ours[None], again[None]         # what others dropped before the second one was there
+    assert ours and ours == again
+
+
+@pytest.mark.parametrize("name", ["here", "by path", "by inode"])
+def test_netns_filter(seen, name):
+    assert seen.kinds(name) == {e.kind: e.count for e in seen.here()}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_fields(seen, kind):
+    e = seen.expected[kind]
+    records = seen.lines("all")[kind]
+    assert len(records) == e.count
+
+    def values(field):
+        return {record.get(field) for record in records}
+    for field, value in {"smac": e.smac, "dmac": e.dmac, "vlan": e.vlan, "inner_vlan": e.inner_vlan,
+                         "saddr": e.sip, "daddr": e.dip, "proto": e.proto, "sport": e.sport, "dport": e.dport,
+                         "icmp_type": e.icmp_type, "arp_op": e.arp_op}.items():
+        assert values(field) == {value}, field
+    if e.tcp_flags:
+        assert {frozenset(record["tcp_flags"].split()) for record in records} == {frozenset(e.tcp_flags.split())}
+    else:
+        assert values("tcp_flags") == {None}
+    if e.pkt_type:
+        assert values("pkt_type") == {e.pkt_type}
+    if e.netns:
+        assert values("netns_name") == {e.netns} and values("netns") == {seen.lab.b.inode}
+        assert values("ifname") == {e.ifname}
+    else:
+        assert values("netns_name") <= {None, seen.lab.b.name} and values("ifname") <= {None, seen.lab.ifname}
+    if e.gso_segs:
+        assert values("gso_segs") == {e.gso_segs}
+    assert all(0 < record["len"] <= 65536 for record in records)
+    if seen["all"].start.get("reasons", True):
+        assert values("reason") <= e.reasons and len(values("reason")) == 1
+        assert all(isinstance(record["reason_code"], int) for record in records)
+    else:
+        assert values("reason") == values("reason_code") == {None}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_location_is_the_kernels(seen, kind):
+    functions = {function for function in seen.functions[kind] if not function.lstrip("0").startswith("ffff")}
+    if not functions or all(set(function) <= set("0123456789abcdef") for function in functions):
+        pytest.skip("this kernel's own event shows no symbol")
+    shown = {record["location"].split("+")[0] for record in seen.lines("all")[kind]}
+    assert len(shown) == 1 and shown <= functions
+
+
+def test_unix_data_is_no_packet(seen):
+    for record in seen.lines("all")["unix_datagrams"] + seen.lines("all")["unix_large"]:
+        assert not {"smac", "dmac", "saddr", "daddr", "sport", "dport", "vlan", "proto"} & set(record)
+
+
+def test_page_fragments_are_shown(seen):
+    assert all(record["frags"] > 0 for record in seen.lines("all")["unix_large"])
+
+
+def test_stack_goes_through_the_location(seen):
+    for record in seen["stacks"].of("drop"):
+        assert record["location"].split("+")[0] in {frame.split("+")[0] for frame in record["stack"]}, record
+
+
+def test_end_record(seen):
+    for name in ("all", "here"):
+        assert seen[name].records[-1]["type"] == "end"
+        assert seen[name].records[-1]["printed"] == len(seen[name].of("drop"))
+
+
+def test_time_never_goes_back(seen):
+    times = [record["time"] for record in seen["here"].of("drop")]
+    assert times and times == sorted(times)
+
+
+# Filters
+
+def filtered(seen, name):
+    table = filters(seen.lab)
+    return {e.kind: e.count for e in seen.here() if table[name][1](e)}
+
+
+@pytest.mark.parametrize("name", ["host", "host6", "net", "net6", "port", "ports", "tcp", "udp", "icmp", "arp",
+                                  "vlan outer", "vlan inner", "ifname", "other ifname", "no tcp", "no unix", "both"])
+def test_filter(seen, name):
+    assert seen.kinds(f"only {name}") == filtered(seen, name)
+
+
+@pytest.mark.parametrize("name", reason_filters())
+def test_reason_filter(seen, name):
+    if not seen["all"].start.get("reasons", True):
+        assert seen.tools[f"only {name}"].process.returncode == 3
+        return
+    passes = reason_filters()[name][1]
+    want = collections.Counter(record["reason"] for record in seen["here"].of("drop") if passes(record["reason"]))
+    assert want
+    assert collections.Counter(record["reason"] for record in seen[f"only {name}"].of("drop")) == want
+
+
+# Summaries
+
+@pytest.mark.parametrize("key,field", [("dmac", "dmac"), ("smac", "smac"), ("dip", "dip"), ("sip", "sip")])
+def test_rows(seen, key, field):
+    tool = seen[f"by {key}"]
+    expected = [e for e in seen.here() if e.proto != "arp" or "mac" in key]
+    want = summed(expected, field)
+    shown = {value: row["total"] for value, row in rows(tool, key).items() if value in want}
+    assert shown == want
+
+
+def test_rows_by_flow(seen):
+    shown = collections.Counter()
+    for row in seen["by flow"].of("row"):
+        ends = frozenset([(row.get("saddr"), row.get("sport") or None), (row.get("daddr"), row.get("dport") or None)])
+        shown[ends, row.get("proto")] += row["total"]
+    for e in seen.here():
+        if e.proto in ("tcp", "udp"):
+            assert shown[frozenset([(e.sip, e.sport), (e.dip, e.dport)]), e.proto] == e.count, e.kind
+
+
+def test_rows_by_flow_source(seen):
+    shown = collections.Counter()
+    for row in seen["by flow-src"].of("row"):
+        shown[row.get("saddr"), row.get("sport") or None] += row["total"]
+    for e in seen.here():
+        if e.proto in ("tcp", "udp"):
+            assert shown[e.sip, e.sport] == e.count, e.kind
+
+
+def test_rows_by_netns(seen):
+    total = sum(e.count for e in seen.here() if not e.unix)
+    assert [(row["netns"], row["netns_name"], row["total"]) for row in seen["by netns"].of("row")] == [
+        (seen.lab.b.inode, seen.lab.b.name, total)]
+
+
+def test_rows_by_ifname(seen):
+    want = summed(seen.here(), "ifname")
+    shown = {row["ifname"]: row["total"] for row in seen["by ifname"].of("row") if row.get("ifname") in want}
+    assert shown == want
+
+
+def test_rows_by_proto(seen):
+    named = ("tcp", "udp", "icmp", "icmp6", "arp", "lldp", "vrrp")
+    want = summed([e for e in seen.here() if e.proto in named], "proto")
+    shown = collections.Counter()
+    for row in seen["by proto"].of("row"):
+        shown[row["proto"].split()[-1]] += row["total"]     # "ip udp"
+    assert {proto: shown[proto] for proto in want} == want
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_no_two_rows_look_the_same(seen, key):
+    counts = {*COLUMNS, "other", "total"}
+    names = [str({field: value for field, value in row.items() if field not in counts})
+             for row in seen[f"by {key}"].of("row")]
+    assert len(names) == len(set(names))
+
+
+def drops_by(seen, field, packets_only):
+    return collections.Counter(record[field].split("+")[0] for record in seen["here"].of("drop")
+                               if not (packets_only and record["kind"] == "unix"))
+
+
+@pytest.mark.parametrize("key", ["reason", "location"])
+def test_rows_by_reason_and_location_match_the_lines(seen, key):
+    if not seen["all"].start.get("reasons", True) and key == "reason":
+        pytest.skip("this kernel gives no reasons")
+    shown = collections.Counter()
+    for row in seen[f"by {key}"].of("row"):
+        shown[row[key].split("+")[0]] += row["total"]
+    assert shown == drops_by(seen, key, True)
+
+
+# without a MAC header, or when its namespace is forgotten, a kind has no row of its own
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in (
+    "unix_datagrams", "unix_large", "nft_output", "gso_output", "frag_timeout", "udp_unread", "truncated_ip")])
+def test_columns(seen, kind):
+    e = seen.expected[kind]
+    row = rows(seen["by smac"], "smac")[e.smac]
+    assert {column for column in COLUMNS if row.get(column)} == set(e.columns)
+    assert {row[column] for column in e.columns} <= {e.count}
+    assert row["total"] == e.count
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_summary_books(seen, key):
+    """Rows and other make up the total; the types, reasons and places do too."""
+    tool = seen[f"by {key}"]
+    [total] = tool.of("total")
+    happened = sum(e.count for e in seen.here())
+    assert total["interval_ms"] > 0
+    unix = sum(e.count for e in seen.here() if e.unix)
+    assert total["total"] == happened and total["unix"] == unix
+    assert sum(row["total"] for row in tool.of("row", "other")) == happened - unix
+    assert sum(record["total"] for record in tool.of("location")) == happened
+    if tool.start.get("reasons", True):
+        assert sum(record["total"] for record in tool.of("reason")) == happened
+    else:
+        assert not tool.of("reason")
+
+
+def test_totals_by_packet_type(seen):
+    [total] = seen["by dmac"].of("total")
+    want = summed(seen.here(), "pkt_type")
+    want = {kind: want[kind.replace("_", "-")] for kind in TYPES}
+    unix = total["unix"]
+    shown = {kind: total.get(kind, 0) for kind in TYPES}
+    assert shown in (want, want | {"this_host": want["this_host"] + unix})
+
+
+def test_reasons_of_summary_match_the_lines(seen):
+    if not seen["all"].start.get("reasons", True):
+        pytest.skip("this kernel gives no reasons")
+    shown = {record["reason"]: record["total"] for record in seen["by dmac"].of("reason")}
+    assert shown == drops_by(seen, "reason", False)
+
+
+def test_locations_of_summary_match_the_lines(seen):
+    shown = collections.Counter()
+    for record in seen["by dmac"].of("location"):
+        shown[record["location"].split("+")[0]] += record["total"]
+    assert shown == drops_by(seen, "location", False)
+
+
+def test_top(seen):
+    tool, full = seen["top"], seen["by smac"]
+    [total] = tool.of("total")
+    assert sorted(row["total"] for row in tool.of("row")) == sorted(row["total"] for row in full.of("row"))[-3:]
+    assert len(tool.of("hidden")) == 1
+    assert sum(row["total"] for row in tool.of("row", "hidden")) == total["total"] - total["unix"]
+
+
+@pytest.mark.parametrize("name,column", [("by smac", "total"), ("sorted", "udp")])
+def test_order(seen, name, column):
+    numbers = [row[column] for row in seen[name].of("row")]
+    assert len(set(numbers)) > 3 and numbers == sorted(numbers, reverse=True)
+
+
+def test_threshold(seen):
+    want = {mac: row["total"] for mac, row in rows(seen["by smac"], "smac").items() if row["total"] >= 100}
+    shown = {mac: row["total"] for mac, row in rows(seen["threshold"], "smac").items()}
+    assert shown == want and any(n < 100 for n in (row["total"] for row in seen["by smac"].of("row")))
+
+
+# Many
+
+def flood(lab, workload, count, vary=None):
+    """As many drops as wanted, at full speed, all in one direction to a closed port."""
+    kind = "udp_closed_port"
+    before = lab.b.snmp("Udp.NoPorts")
+    frame = bytes(lab.ip(kind) / lab.udp(kind, chksum=0))
+    lab.a.run(lambda: subprocess.run([workload("flood"), "wire", str(count), *([vary] if vary else [])], input=frame,
+                                     check=True))
+    wait_until(lambda: lab.b.snmp("Udp.NoPorts") - before >= count, 30)
+    assert lab.b.snmp("Udp.NoPorts") - before == count, "the workload itself lost packets"
+
+
+SPORT_OFFSET = 14 + 20
+
+
+def test_a_hundred_thousand_are_counted(lab, run, workload):
+    tool = run("netmon", "--json", "-s", "dmac", "-r", "600", "--netns", lab.b.name)
+    flood(lab, workload, 100000)
+    tool.stop()
+    assert tool.process.returncode == 0 and not tool.of("lost")
+    assert [row["total"] for row in tool.of("row")] == [100000]
+    assert [(total["total"], total["this_host"]) for total in tool.of("total")] == [(100000, 100000)]
+
+
+def test_intervals_lose_nothing_and_count_nothing_twice(lab, run, workload):
+    begin, sent = time.monotonic(), 0
+    tool = run("netmon", "--json", "-s", "flow", "-r", "1", "--netns", lab.b.name)
+    attached = time.monotonic()
+    while time.monotonic() < attached + 3.5:
+        flood(lab, workload, 20000, f"{SPORT_OFFSET}:7")
+        sent += 20000
+    tool.stop()
+    assert len(tool.of("total")) >= 3
+    assert 3300 < sum(total["interval_ms"] for total in tool.of("total")) < 1000 * (time.monotonic() - begin)
+    assert sum(total["total"] for total in tool.of("total")) == sent
+    assert sum(row["total"] for row in tool.of("row", "other")) == sent
+    assert sum(record["total"] for record in tool.of("location")) == sent
+
+
+def test_other_row_is_exact_when_the_table_is_full(lab, run, workload):
+    tool = run("netmon", "--json", "-s", "flow", "-r", "600", "--rows", "64", "--top", "1000", "--netns", lab.b.name)
+    flood(lab, workload, 10000, f"{SPORT_OFFSET}:1000")
+    tool.stop()
+    assert {row["total"] for row in tool.of("row")} == {10}
+    assert 1 < len(tool.of("row")) <= 64
+    [other] = tool.of("other")
+    assert other["total"] == 10000 - 10 * len(tool.of("row"))
+
+
+def test_books_balance_when_the_reader_is_stopped(lab, run, workload):
+    tool = run("netmon", "--json", "--buffer", "4k", "--netns", lab.b.name)
+    lab.make("udp_closed_port")
+    assert wait_until(lambda: len(tool.lines) > 5)
+    os.kill(tool.pid, signal.SIGSTOP)
+    try:
+        flood(lab, workload, 20000)
+    finally:
+        os.kill(tool.pid, signal.SIGCONT)
+    lab.make("udp_closed_port")
+    tool.stop()
+    drops, lost = tool.of("drop"), tool.of("lost")
+    assert lost, "nothing was lost: the test does not test"
+    assert len(drops) + sum(record["ring"] for record in lost) == 20000 + 2 * KINDS["udp_closed_port"]
+    assert tool.records[-1]["lost"] == sum(record["ring"] for record in lost)
+    assert "lost" in tool.stderr
+    assert tool.process.returncode == 0
+
+
+# Ends
+
+def test_count(lab, run):
+    tool = run("netmon", "--json", "-c", "23", "--netns", lab.b.name)
+    lab.udp_closed_port(101)
+    tool.finish(10)
+    assert tool.process.returncode == 0
+    assert len(tool.of("drop")) == 23
+
+
+def test_count_of_reports(lab, run):
+    tool = run("netmon", "--json", "-s", "dmac", "-r", "300ms", "-c", "3", "--netns", lab.b.name)
+    lab.udp_closed_port(7)
+    tool.finish(10)
+    assert tool.process.returncode == 0
+    assert len(tool.of("total")) == 3 and sum(total["total"] for total in tool.of("total")) == 7
+
+
+def test_first_drop_after_quiet_shows_at_once(lab, run):
+    """A sleep of the reader ends after 250 ms in any case: half of that means that nobody woke it."""
+    tool, waits = run("netmon", "--json", "--netns", lab.b.name), []
+    for i in range(9):
+        time.sleep(0.4)
+        before, begin = len(tool.lines), time.monotonic()
+        lab.wire.send(bytes(lab.ip("udp_closed_port") / lab.udp("udp_closed_port")))
+        while len(tool.lines) == before and time.monotonic() < begin + 5:
+            time.sleep(0.001)
+        waits.append(time.monotonic() - begin)
+    tool.stop()
+    assert len(tool.of("drop")) == 9 and statistics.median(waits) < 0.06
+
+
+def test_duration(lab, run):
+    begin = time.monotonic()
+    tool = run("netmon", "--json", "--duration", "1s", "--netns", lab.b.name)
+    attached = time.monotonic()
+    lab.udp_closed_port(5)
+    tool.finish(30)
+    assert time.monotonic() - begin >= 1 and time.monotonic() - attached < 5
+    assert tool.process.returncode == 0 and len(tool.of("drop")) == 5
+
+
+def test_last_interval_is_reported(lab, run):
+    tool = run("netmon", "--json", "-s", "dip", "-r", "600", "--netns", lab.b.name)
+    lab.udp_closed_port(13)
+    tool.stop()
+    assert [total["total"] for total in tool.of("total")] == [13]
+
+
+def held(tool):
+    objects = tool.objects()
+    assert {"prog", "map", "link"} <= set(objects), objects
+    return objects
+
+
+@pytest.mark.parametrize("mode", [[], ["-s", "flow"]], ids=["lines", "summary"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL],
+                         ids=lambda number: number.name)
+def test_nothing_is_left_by(lab, run, number, mode):
+    tool = run("netmon", "--json", *mode)
+    objects = held(tool)
+    lab.udp_closed_port(5)
+    tool.stop(number)
+    assert tool.process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 0)
+    assert not leftovers(objects)
+
+
+@pytest.mark.parametrize("drops", [0, 5], ids=["quiet", "busy"])
+@pytest.mark.parametrize("output", [[], ["--json"]], ids=["text", "json"])
+def test_closed_pipe_ends_it(lab, run, output, drops):
+    tool = run("netmon", *output, "--netns", lab.b.name, read=False)
+    objects = held(tool)
+    tool.process.stdout.close()
+    if drops:
+        lab.udp_closed_port(drops)
+    tool.finish(10)
+    assert tool.process.returncode == 0 and not tool.stderr.strip()
+    assert not leftovers(objects)
+
+
+@pytest.mark.parametrize("mode", [[], ["-s", "flow"]], ids=["lines", "summary"])
+def test_privileges_are_dropped(run, mode):
+    tool = run("netmon", *mode)
+    with open(f"/proc/{tool.pid}/status") as status:
+        fields = dict(line.split(":\t", 1) for line in status)
+    tool.stop()
+    ptrace, bpf = 1 << 19, 1 << 39      # to name namespaces; to read maps on kernels before 6.0
+    for field in ("CapEff", "CapPrm", "CapAmb", "CapInh"):
+        assert int(fields[field], 16) & ~(ptrace | (bpf if mode else 0)) == 0, field
+    assert fields["NoNewPrivs"].strip() == "1"
+
+
+def test_full_disk_is_an_error(lab, run):
+    with open("/dev/full", "w") as full:
+        tool = run("netmon", "-c", "5", "--netns", lab.b.name, wait=False, read=False, stdout=full)
+        wait_until(lambda: tool.objects().get("link") or tool.process.poll() is not None)
+        lab.udp_closed_port(5)          # the headings may have been enough
+        tool.finish(10)
+    assert tool.process.returncode == 1 and len(tool.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("options", [
+    ["--no-such-option"], ["--probe", "nonsense"], ["stray"], ["-s", "nonsense"], ["--port", "65536"],
+    ["--host", "nonsense"], ["--net", "10.0.0.0/33"], ["--host", "10.0.0.1", "--net", "10.0.0.0/8"], ["-c", "-1"],
+    ["-c", "0"], ["--vlan", "4096"], ["-r", "0", "-s", "dmac"], ["-r", "1"], ["--top", "3"], ["--sort", "udp"],
+    ["-s", "dmac", "--stack"], ["--reason", ""], ["--reason", "!"], ["--netns", ""],
+    ["--netns", "bk-no-such"], ["--netns", "/etc/passwd"], ["--ifname", "sixteen-bytes-xx"]], ids=" ".join)
+def test_wrong_usage(run, options):
+    tool = run("netmon", "--duration", "1s", *options, wait=False).finish()
+    assert tool.process.returncode == 2
+    assert tool.stderr.startswith("netmon: ") and not tool.stdout
+    assert len(tool.stderr.replace("Try 'netmon --help'.\n", "").splitlines()) == 1
+
+
+def test_no_such_reason(seen, run):
+    tool = run("netmon", "--duration", "1s", "--reason", "NO_SUCH_REASON", wait=False).finish()
+    assert tool.process.returncode == (2 if seen["all"].start.get("reasons", True) else 3)
+    assert len(tool.stderr.replace("Try 'netmon --help'.\n", "").splitlines()) == 1
+
+
+def test_without_privileges(run):
+    tool = run("netmon", wait=False, user=65534, group=65534, extra_groups=[]).finish(20)
+    assert tool.process.returncode == 3
+    assert len(tool.stderr.strip().splitlines()) == 1 and "libbpf" not in tool.stderr
+
+
+# Text from strangers
+
+def names(forbidden, length):
+    values = bytes(value for value in range(1, 256) if value not in forbidden)
+    return [values[i:i + length] for i in range(0, len(values), length)]
+
+
+def exact(record, field):
+    """The bytes of a text. JSON can hold only UTF-8; what is none stands in hexadecimal beside it."""
+    return bytes.fromhex(record[field + "_hex"]) if field + "_hex" in record else record[field].encode()
+
+
+def interface_names():
+    """All bytes that the kernel lets into the name of an interface; it takes 0xa0 for a space."""
+    return names(b"%/: \t\n\v\f\r\xa0", 15)
+
+
+@pytest.mark.parametrize("output", [[], ["--json"]], ids=["text", "json"])
+def test_interface_names_are_inert(run, output):
+    with Lab("n") as lab:
+        lines = run("netmon", *output, "--netns", lab.b.name)
+        summary = run("netmon", *output, "-s", "ifname", "-r", "600", "--netns", lab.b.name)
+        for new in map(os.fsdecode, interface_names()):
+            for change in (["down"], ["name", new], ["up"]):
+                subprocess.run(["ip", "-n", lab.b.name, "link", "set", "dev", lab.ifname, *change], check=True)
+                lab.ifname = new if "name" in change else lab.ifname
+            lab.wait_up()
+            assert lab.udp_closed_port(3).counted() == 3
+        lines.stop()
+        summary.stop()
+    for tool in lines, summary:
+        tool.assert_inert()
+        assert tool.process.returncode == 0
+    if output:
+        drops = [record for record in lines.of("drop") if record.get("dport") == lab.dport("udp_closed_port")]
+        assert len(drops) == 3 * len(interface_names())
+        assert collections.Counter(exact(record, "ifname") for record in drops) == {
+            name: 3 for name in interface_names()}
+    else:
+        assert len(lines.lines) >= 3 * len(interface_names())
+    assert len(summary.lines) >= len(interface_names())
+
+
+@pytest.mark.parametrize("output", [[], ["--json"]], ids=["text", "json"])
+@pytest.mark.parametrize("summary", [[], ["-s", "netns", "-r", "600"]], ids=["lines", "summary"])
+def test_process_names_are_inert(run, output, summary):
+    """A namespace without a name is called by a process in it; that process may call itself anything."""
+    comms = [b"bkhidden", *names(b"", 15)]
+    with HiddenNetns(comms) as hidden:
+        tool = run("netmon", *output, *summary)
+        hidden.drop(5)
+        tool.stop()
+    tool.assert_inert()
+    assert tool.process.returncode == 0 and b"bkhidden" in tool.stdout
+    if output:
+        shown = collections.Counter()
+        for record in tool.of("row" if summary else "drop"):
+            if comm := hidden.comms.get(record.get("netns")):
+                assert exact(record, "netns_name").startswith(comm)
+                shown[comm] += record["total"] if summary else 1
+        assert shown == {comm: 5 for comm in comms}
+
+
+# What people read
+
+def test_text_lines(lab, run):
+    tool = run("netmon", "--netns", lab.b.name)
+    lab.udp_closed_port(5)
+    lab.vlan_nft(7)
+    tool.stop()
+    tool.assert_inert()
+    text = tool.stdout.decode()
+    for shown in (lab.smac("udp_closed_port"), lab.sip("udp_closed_port"), str(lab.dport("udp_closed_port"))):
+        assert text.count(shown) == 5, shown
+    assert text.count(lab.b.name) >= 12
+    assert tool.process.returncode == 0
+
+
+def test_text_summary(lab, run):
+    tool = run("netmon", "-s", "dip", "-r", "600", "--netns", lab.b.name)
+    lab.udp_closed_port(23)
+    tool.stop()
+    tool.assert_inert()
+    assert any(line.split()[-1:] == ["23"] and line.split()[0] == lab.B4 for line in tool.stdout.decode().splitlines()
+               if line.split())

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The loop without a ring: lib/loop.c */
+#include "test.h"
+
+#include <errno.h>
+#include <signal.h>
+
+#include "loop.h"
+
+static struct bk_out out;
+static struct bk_run run;
+static int ticks, signal_at, stop_at, fail_at, close_at, reader;
+
+static int report(struct bk_run *r, void *skel, bool last)
+{
+	return 0;
+}
+
+static const struct bk_tool tool = { .name = "sample", .report = report };
+
+static int on_tick(struct bk_run *r)
+{
+	ticks++;
+	bk_puts(r->out, "x");
+	if (ticks == signal_at)
+		raise(SIGTERM);
+	if (ticks == close_at)
+		close(reader);
+	if (ticks == stop_at)
+		r->stop = true;
+	return ticks == fail_at ? -EIO : 0;
+}
+
+/* Runs with the interval and the duration given, in ms; returns how many ms it took. */
+static double go(int interval, int duration, int want)
+{
+	uint64_t before = bk_now();
+	struct bk_loop *loop;
+	int ends[2], err;
+
+	assert_int_equal(pipe(ends), 0);
+	reader = ends[0];
+	memset(&run, 0, sizeof(run));
+	bk_out_init(&out, ends[1]);
+	run.tool = &tool;
+	run.out = &out;
+	run.opts.interval = interval * 1000000ULL;
+	run.opts.duration = duration * 1000000ULL;
+	ticks = 0;
+	assert_int_equal(bk_loop_open(&run, &loop), 0);
+	err = bk_loop_run(loop, on_tick);
+	bk_loop_close(loop);
+	close(ends[1]);
+	if (!close_at)
+		close(ends[0]);
+	assert_int_equal(err, want);
+	signal_at = stop_at = fail_at = close_at = 0;
+	return (bk_now() - before) / 1e6;
+}
+
+static void test_duration(void **state)
+{
+	double ms = go(0, 60, 0);
+
+	assert_true(ms >= 60 && ms < 5000);
+	assert_int_equal(ticks, 0);
+	assert_false(run.stop);
+	assert_int_equal(out.error, 0);
+}
+
+static void test_interval(void **state)
+{
+	stop_at = 5;
+	assert_true(go(20, 0, 0) >= 100);
+	assert_int_equal(ticks, 5);
+}
+
+static void test_signal(void **state)
+{
+	signal_at = 2;
+	go(10, 20000, 0);
+	assert_in_range(ticks, 2, 4);
+	assert_false(run.stop); /* an end like any other: the last report still comes */
+}
+
+/* Signals are blocked only as long as the loop is there. */
+static void test_signals_are_given_back(void **state)
+{
+	sigset_t before, after;
+
+	sigprocmask(SIG_SETMASK, NULL, &before);
+	go(0, 1, 0);
+	sigprocmask(SIG_SETMASK, NULL, &after);
+	for (int i = 1; i < 32; i++)
+		assert_int_equal(sigismember(&before, i), sigismember(&after, i));
+}
+
+static void test_closed_stdout(void **state)
+{
+	close_at = 2;
+	assert_true(go(10, 20000, 0) < 10000);
+	assert_int_equal(out.error, -EPIPE);
+	assert_in_range(ticks, 2, 3);
+}
+
+static void test_failure(void **state)
+{
+	fail_at = 3;
+	go(10, 20000, -EIO);
+	assert_int_equal(ticks, 3);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_duration),
+		cmocka_unit_test(test_interval),
+		cmocka_unit_test(test_signal),
+		cmocka_unit_test(test_signals_are_given_back),
+		cmocka_unit_test(test_closed_stdout),
+		cmocka_unit_test(test_failure),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -388,7 +388,7 @@ static __always_inline void row_key(struct drop *d, const struct pkt *p, union n
 		k->proto.eth_proto = p->eth_proto;
 		k->proto.l4_proto = p->l4_proto;
 		k->proto.has_l4 = !!(p->flags & (PKT_V4 | PKT_V6));
-		k->proto.kind = d->kind;
+		k->proto.kind = p->eth_proto ? 0 : d->kind; /* it only explains what has no protocol */
 		break;
 	}
 }

@@ -63,7 +63,7 @@ struct pkt {
 	unsigned int flags;
 	unsigned short eth_proto; /* the innermost, host order; 0: none or LLC */
 	unsigned char l4_proto;
-	unsigned char vlans;	  /* tags in front, also those past the two that are kept */
+	unsigned char vlans;	  /* tags in front, two at most; a third is eth_proto */
 	unsigned short vlan[2];	  /* tag control, outermost first, host order */
 	unsigned char src[16] PKT_ALIGNED, dst[16] PKT_ALIGNED;
 	unsigned char dmac[6], smac[6];
@@ -75,6 +75,9 @@ struct pkt {
 	unsigned int tcp_seq;
 	unsigned int payload;
 };
+
+/* The headers do not say how long it is: first fragments, and packets larger than the field can hold. */
+enum { PKT_LEN_UNKNOWN = 0x7fffffff };
 
 /* What to copy; the rest of the work is done in any case. A constant in programs, so the rest vanishes. */
 enum { PKT_WANT_MAC = 1, PKT_WANT_ADDR = 2, PKT_WANT_ALL = 3 };
@@ -108,39 +111,23 @@ PKT_INLINE bool pkt_load(const struct pkt_src *s, unsigned int off, void *dst, u
 	return true;
 }
 
+/* The transport header, of which l4_len bytes belong to the packet; behind them may be padding. */
 PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int l4_len, struct pkt *p)
 {
 	unsigned char h[16] PKT_ALIGNED;
+	unsigned int least;
 
 	pkt_forget(p->flags, s);
 	pkt_forget(l4_len, s);
-	switch (p->l4_proto) {
-	case PKT_IP_TCP:
-		/* as far as the flags; the rest may be cut off without harm */
-		if (!pkt_load(s, off, h, 14))
-			goto ports_only;
-		p->tcp_flags = h[13];
-		p->tcp_seq = pkt_be32(h + 4);
-		p->flags |= PKT_TCP;
-		if (l4_len >= (h[12] >> 4) * 4u && (h[12] >> 4) >= 5) {
-			p->payload = l4_len - (h[12] >> 4) * 4;
-			p->flags |= PKT_PAYLOAD;
-		} else {
-			p->flags |= PKT_MALFORMED;
-		}
-		break;
-	case PKT_IP_UDP:
-		if (!pkt_load(s, off, h, 8))
-			goto ports_only;
-		if (pkt_be16(h + 4) >= 8 && pkt_be16(h + 4) <= l4_len) {
-			p->payload = pkt_be16(h + 4) - 8;
-			p->flags |= PKT_PAYLOAD;
-		} else {
-			p->flags |= PKT_MALFORMED;
-		}
-		break;
-	case PKT_IP_ICMP:
-	case PKT_IP_ICMP6:
+	least = p->l4_proto == PKT_IP_TCP ? 20 : p->l4_proto == PKT_IP_UDP ? 8 : 4;
+	if (p->l4_proto != PKT_IP_TCP && p->l4_proto != PKT_IP_UDP && p->l4_proto != PKT_IP_ICMP &&
+	    p->l4_proto != PKT_IP_ICMP6)
+		return;
+	if (l4_len < least) {
+		p->flags |= PKT_MALFORMED;
+		return;
+	}
+	if (least == 4) {
 		if (!pkt_load(s, off, h, 2)) {
 			p->flags |= PKT_TRUNCATED;
 			return;
@@ -149,18 +136,47 @@ PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int l
 		p->icmp_code = h[1];
 		p->flags |= PKT_ICMP;
 		return;
-	default:
+	}
+	if (!pkt_load(s, off, h, 4)) {
+		p->flags |= PKT_TRUNCATED;
 		return;
 	}
-	goto ports;
-ports_only:
-	p->flags |= PKT_TRUNCATED;
-	if (!pkt_load(s, off, h, 4))
-		return;
-ports:
 	p->sport = pkt_be16(h);
 	p->dport = pkt_be16(h + 2);
 	p->flags |= PKT_PORTS;
+	if (p->l4_proto == PKT_IP_UDP) {
+		unsigned int len;
+
+		if (!pkt_load(s, off + 4, h, 4)) {
+			p->flags |= PKT_TRUNCATED;
+			return;
+		}
+		len = pkt_be16(h);
+		if (len < 8 || len > l4_len) {
+			p->flags |= PKT_MALFORMED;
+			return;
+		}
+		p->payload = len - 8;
+		p->flags |= PKT_PAYLOAD;
+	} else {
+		unsigned int len;
+
+		/* as far as the flags; the rest may be cut off without harm */
+		if (!pkt_load(s, off + 4, h, 10)) {
+			p->flags |= PKT_TRUNCATED;
+			return;
+		}
+		p->tcp_seq = pkt_be32(h);
+		p->tcp_flags = h[9];
+		p->flags |= PKT_TCP;
+		len = (h[8] >> 4) * 4;
+		if (len < 20 || len > l4_len) {
+			p->flags |= PKT_MALFORMED;
+		} else if (l4_len != PKT_LEN_UNKNOWN) {
+			p->payload = l4_len - len;
+			p->flags |= PKT_PAYLOAD;
+		}
+	}
 }
 
 /* The IP headers move *off to the transport header, of *len bytes; false if there is none to look at. */
@@ -194,14 +210,12 @@ PKT_INLINE bool pkt_ipv4(const struct pkt_src *s, unsigned int *off, unsigned in
 		p->flags |= PKT_LATER;
 		return false;
 	}
-	if (len == 0) /* the length is in the skb: a packet larger than the field (BIG TCP) */
-		len = 0xffff;
-	if (len < ihl) {
+	if (len && len < ihl) {
 		p->flags |= PKT_MALFORMED;
 		return false;
 	}
 	*off += ihl;
-	*l4_len = frag & 0x2000 ? 0xffff : len - ihl;
+	*l4_len = !len || frag & 0x2000 ? PKT_LEN_UNKNOWN : len - ihl;
 	return true;
 }
 
@@ -230,11 +244,15 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 #ifdef __bpf__
 #pragma clang loop unroll(disable)
 #endif
-	for (i = 0; i < PKT_EXT_MAX; i++) {
+	for (i = 0; i <= PKT_EXT_MAX; i++) {
 		p->l4_proto = next;
 		if (next != PKT_IP_HOPOPTS && next != PKT_IP_ROUTING && next != PKT_IP_DSTOPTS &&
 		    next != PKT_IP_AUTH && next != PKT_IP_FRAGMENT)
 			break;
+		if (i == PKT_EXT_MAX) {
+			p->flags |= PKT_MALFORMED;
+			return false;
+		}
 		if (!pkt_load(s, off, e, 4)) {
 			p->flags |= PKT_TRUNCATED;
 			return false;
@@ -258,12 +276,8 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 		}
 		next = e[0];
 	}
-	if (i == PKT_EXT_MAX) {
-		p->flags |= PKT_MALFORMED;
-		return false;
-	}
-	if (len == 0 || p->flags & PKT_FRAGMENT) /* a jumbogram, or unknown as yet */
-		len = 0xffff;
+	if (len == 0 || p->flags & PKT_FRAGMENT)
+		len = PKT_LEN_UNKNOWN;
 	else if (len < off - start) {
 		p->flags |= PKT_MALFORMED;
 		return false;
@@ -279,7 +293,7 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 PKT_INLINE void pkt_parse_l3(const struct pkt_src *s, unsigned int off, unsigned int eth_proto,
 			     unsigned int want, struct pkt *p)
 {
-	unsigned char h[8] PKT_ALIGNED;
+	unsigned char h[32] PKT_ALIGNED;
 	unsigned int l4_len = 0;
 	bool l4 = false;
 
@@ -305,10 +319,15 @@ PKT_INLINE void pkt_parse_l3(const struct pkt_src *s, unsigned int off, unsigned
 			p->flags |= PKT_MALFORMED;
 			return;
 		}
-		p->flags |= PKT_ARP;
-		if (want & PKT_WANT_ADDR &&
-		    (!pkt_load(s, off + 14, p->src, 4) || !pkt_load(s, off + 24, p->dst, 4)))
+		if (!pkt_load(s, off + 8, h, 20)) {
 			p->flags |= PKT_TRUNCATED;
+			return;
+		}
+		p->flags |= PKT_ARP;
+		if (want & PKT_WANT_ADDR) {
+			__builtin_memcpy(p->src, h + 6, 4);
+			__builtin_memcpy(p->dst, h + 16, 4);
+		}
 		break;
 	}
 	if (l4)

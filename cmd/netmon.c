@@ -1350,7 +1350,8 @@ static int report(struct bk_run *run, void *skel, bool last)
 		print_head(run, total, t.unix_sockets, now);
 	for (size_t i = 0; i < rows.n; i++)
 		name_row(&rows.v[i]);
-	qsort(rows.v, rows.n, sizeof(*rows.v), by_sort);
+	if (rows.n)
+		qsort(rows.v, rows.n, sizeof(*rows.v), by_sort);
 	for (size_t i = 0; i < rows.n; i++) {
 		struct row *r = &rows.v[i];
 

@@ -50,8 +50,7 @@ static void put_value(struct bk_run *run, const struct bk_col *c, const void *re
 		break;
 	case BK_COL_PTR:
 		p = *(const char *const *)p;
-		if (p)
-			bk_put_text(o, p, strlen(p));
+		bk_put_text(o, p, strlen(p));
 		break;
 	case BK_COL_TIME:
 		bk_time_text(run, number(c, p), time);
@@ -144,7 +143,7 @@ void bk_emit(struct bk_run *run, const struct bk_col *cols, const char *type, co
 				bk_putc(o, '"');
 		} else if (in_table(run, c)) {
 			bk_cell(o);
-			if (wanted(c, rec))
+			if (wanted(c, rec) && (c->kind != BK_COL_PTR || c->put || *(const char *const *)p))
 				put_value(run, c, rec);
 			else
 				bk_putc(o, '-');

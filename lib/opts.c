@@ -70,9 +70,14 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 
 		if (i < ARRAY_LEN(taken_if) && !(tool->common & taken_if[i]))
 			continue;
-		for (const struct bk_opt *o = tool->opts; o && o->type; o++)
-			if (o->type == BK_OPT_SHARED && !strcmp(o->name, row.name))
+		for (const struct bk_opt *o = tool->opts; o && o->type; o++) {
+			if (o->type != BK_OPT_SHARED)
+				continue;
+			if (!strcmp(o->name, row.name))
 				row.letter = o->letter;
+			else if (o->letter == shared[i].letter && row.letter == shared[i].letter)
+				row.letter = 0;
+		}
 		add(t, &row);
 	}
 }
@@ -132,7 +137,8 @@ static const char *set(const struct bk_opt *o, const char *arg)
 		return bk_parse_net(arg, true, o->to.net);
 	case BK_OPT_USER:
 		bad = bk_parse_user(arg, &o->to.filter->uid);
-		o->to.filter->has_uid = 1;
+		if (!bad)
+			o->to.filter->has_uid = 1;
 		return bad;
 	case BK_OPT_CGROUP: {
 		uint64_t id;

@@ -2,6 +2,7 @@
 /* Data on its way out: one buffer, our own formatting, strangers' bytes made harmless. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +30,8 @@ static void drain(struct bk_out *o, size_t n)
 
 		if (w >= 0)
 			done += w;
+		else if (errno == EAGAIN) /* somebody made it non-blocking */
+			poll(&(struct pollfd){ .fd = o->fd, .events = POLLOUT }, 1, -1);
 		else if (errno != EINTR)
 			o->error = -errno;
 	}
@@ -114,9 +117,14 @@ static bool escape(struct bk_out *o, const char *s, size_t n, bool json)
 	while (n) {
 		size_t part = n;
 
-		if (part > 1024)
-			for (part = 1024; part > 1021 && (s[part] & 0xc0) == 0x80; part--)
-				;
+		if (part > 1024) {
+			unsigned int cp;
+
+			part = 1024;
+			for (size_t back = 1; back < 4; back++)
+				if (bk_utf8(s + 1024 - back, n - 1024 + back, &cp) > back)
+					part = 1024 - back;
+		}
 		o->n += bk_escape(room(o, BK_ESCAPE_MAX(part)), s, part, json, &invalid);
 		s += part;
 		n -= part;

@@ -94,6 +94,8 @@ size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
 		uint64_t sampled; /* when the offset was read */
 		int64_t offset;	  /* CLOCK_REALTIME less CLOCK_MONOTONIC */
 		time_t second;
+		int kind;
+		bool json;
 		char text[32], zone[8];
 	} c;
 	bool json = run->out->json;
@@ -116,8 +118,10 @@ size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
 		c.sampled = now;
 	}
 	wall = mono_ns + c.offset;
-	if ((time_t)(wall / 1000000000) != c.second || !c.text[0]) {
+	if ((time_t)(wall / 1000000000) != c.second || !c.text[0] || c.kind != kind || c.json != json) {
 		c.second = wall / 1000000000;
+		c.kind = kind;
+		c.json = json;
 		if (json ? !gmtime_r(&c.second, &tm) : !localtime_r(&c.second, &tm))
 			memset(&tm, 0, sizeof(tm));
 		if (json)

@@ -37,7 +37,8 @@ const char *bk_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *v)
 		return "not a whole number";
 	if (n < min || n > max) {
 		if (max == UINT64_MAX || max == UINT32_MAX)
-			snprintf(range, sizeof(range), "out of range: at least %llu", (unsigned long long)min);
+			snprintf(range, sizeof(range), "out of range: at %s %llu", n < min ? "least" : "most",
+				 (unsigned long long)(n < min ? min : max));
 		else
 			snprintf(range, sizeof(range), "out of range: from %llu to %llu",
 				 (unsigned long long)min, (unsigned long long)max);
@@ -233,8 +234,13 @@ const char *bk_parse_cgroup(const char *s, uint64_t *id, uint32_t *level)
 		struct file_handle h;
 		char room[sizeof(struct file_handle) + 8];
 	} fh = { .h.handle_bytes = 8 };
+	struct stat st;
 	int mount_id;
 	size_t n;
+
+	/* the first cgroup namespace always has this number (include/linux/proc_ns.h) */
+	if (!stat("/proc/self/ns/cgroup", &st) && st.st_ino != 0xEFFFFFFBU)
+		return "unusable: within a cgroup namespace it is not known how deep a cgroup lies";
 
 	if (!cgroup2_mount(mount, sizeof(mount)))
 		return "unusable: no cgroup2 hierarchy is mounted (mount -t cgroup2 none DIR)";
@@ -244,6 +250,8 @@ const char *bk_parse_cgroup(const char *s, uint64_t *id, uint32_t *level)
 	     snprintf(path, sizeof(path), "%s/%s", mount, s) >= (int)sizeof(path)))
 		return "too long a path";
 	if (!*s || !realpath(path, real) || strncmp(real, mount, n) || (real[n] && real[n] != '/'))
+		return "not a directory of the cgroup2 hierarchy";
+	if (stat(real, &st) || !S_ISDIR(st.st_mode))
 		return "not a directory of the cgroup2 hierarchy";
 	/* the handle of a directory there is the number that programs see */
 	if (name_to_handle_at(AT_FDCWD, real, &fh.h, &mount_id, 0) || fh.h.handle_bytes != 8)

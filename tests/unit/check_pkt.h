@@ -43,7 +43,7 @@ static inline const char *check_pkt(const struct pkt *p, const unsigned char *b,
 		return "IPv4 without its header";
 	if (p->flags & PKT_V6 && (n < l2 + 40 || b[l2] >> 4 != 6))
 		return "IPv6 without its header";
-	if (p->flags & PKT_ARP && n < l2 + (want & PKT_WANT_ADDR ? 28 : 8))
+	if (p->flags & PKT_ARP && n < l2 + 28)
 		return "ARP without what it says";
 	if (transport && !(p->flags & (PKT_V4 | PKT_V6)))
 		return "transport without network";

@@ -417,7 +417,7 @@ static void test_json_round_trip(void **state)
 		if (hex) {
 			hex += strlen(",\"n_hex\":\"");
 			for (got = 0; *hex != '"'; got++, hex += 2) {
-				unsigned int v;
+				unsigned int v = 0;
 
 				assert_true(got < n && check_hex(hex, hex + 2, 2, 2, &v) == 2);
 				back[got] = (char)v;

@@ -482,8 +482,6 @@ static const char *differs(const struct pkt *p, unsigned int n, unsigned int wan
 
 		if (f == PKT_TRUNCATED || f & s.either)
 			continue;
-		if (f == PKT_ARP && !(want & PKT_WANT_ADDR))
-			need = s.l3 + 8;
 		if (s.p.flags & f && !(f & s.loose) && needed < need)
 			needed = need;
 		if (f & s.loose && n < s.complete)

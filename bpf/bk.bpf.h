@@ -28,7 +28,10 @@ struct {
 	__uint(max_entries, 4096); /* --buffer sets it */
 } bk_events SEC(".maps");
 
-/* Room for a record of constant size, or NULL, counted as lost. Decide before calling: never discard. */
+/*
+ * Room for a record of constant size, or NULL, counted as lost. Decide before calling: never
+ * discard.
+ */
 static __always_inline void *bk_reserve(u64 size)
 {
 	void *rec = bpf_ringbuf_reserve(&bk_events, size, 0);
@@ -63,7 +66,10 @@ static __always_inline void bk_submit(void *rec)
 
 extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
 
-/* The bytes at an address, at most BK_RAW_MAX of them, through the one type that is a long array of bytes. */
+/*
+ * The bytes at an address, at most BK_RAW_MAX of them, through the one type that is a long array of
+ * bytes.
+ */
 enum { BK_RAW_MAX = 120 };
 
 static __always_inline const char *bk_raw(const void *src)
@@ -106,7 +112,9 @@ static __always_inline void bk_read(void *dst, u32 size, const void *src)
 		*(u8 *)(dst + i) = *(const u8 *)(raw + i);
 }
 
-/* Reads the first n bytes of size, a constant multiple of 8, at most BK_RAW_MAX; the rest is zero. */
+/*
+ * Reads the first n bytes of size, a constant multiple of 8, at most BK_RAW_MAX; the rest is zero.
+ */
 static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void *src)
 {
 	const char *raw;
@@ -186,7 +194,9 @@ static __always_inline bool bk_in_cgroup(struct task_struct *task)
 	return id == bk_filter.cgroup;
 }
 
-/* Do the filters want this task? It is the subject of the event, not whoever happens to be running. */
+/*
+ * Do the filters want this task? It is the subject of the event, not whoever happens to be running.
+ */
 static __always_inline bool bk_want(struct task_struct *task)
 {
 	if (bk_filter.self == (u32)task->tgid)

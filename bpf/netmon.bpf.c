@@ -61,7 +61,7 @@ struct {
 
 /* What the program finds out about a buffer. */
 struct drop {
-	u64 name[2];		/* of the interface, if anybody wants it */
+	u64 name[2]; /* of the interface, if anybody wants it */
 	u32 ifindex, netns, reason, kind, pkt_type;
 	u64 location;
 	struct pkt_src src;
@@ -92,7 +92,9 @@ static __always_inline bool is_device(struct net_device *dev)
 	return net && dev->ifindex > 0 && is_net(net);
 }
 
-/* The interface by the route, for buffers that no longer carry a device. Untyped, so it is copied. */
+/*
+ * The interface by the route, for buffers that no longer carry a device. Untyped, so it is copied.
+ */
 static __always_inline bool device_of_route(struct sk_buff *skb, struct drop *d)
 {
 	struct dst_entry *dst = (void *)(skb->_skb_refdst & ~3UL);
@@ -245,13 +247,15 @@ static __always_inline bool in_net(const unsigned char addr[16])
 	u64 a[2];
 
 	__builtin_memcpy(a, addr, 16);
-	return !((a[0] ^ config.addr[0]) & config.mask[0]) && !((a[1] ^ config.addr[1]) & config.mask[1]);
+	return !((a[0] ^ config.addr[0]) & config.mask[0]) &&
+	       !((a[1] ^ config.addr[1]) & config.mask[1]);
 }
 
 static __always_inline bool is_port(const struct pkt *p)
 {
 	for (int i = 0; i < NETMON_PORTS; i++)
-		if (i < config.nports && (p->sport == config.ports[i] || p->dport == config.ports[i]))
+		if (i < config.nports &&
+		    (p->sport == config.ports[i] || p->dport == config.ports[i]))
 			return true;
 	return false;
 }
@@ -265,8 +269,8 @@ static __always_inline bool by_packet(void)
 static __always_inline bool want_packet(struct drop *d, const struct pkt *p)
 {
 	/* what this host makes itself has the same type, but came in nowhere */
-	if (config.skip_tcp && d->pkt_type == PACKET_HOST && d->came_in && p->flags & (PKT_V4 | PKT_V6) &&
-	    p->l4_proto == PKT_IP_TCP)
+	if (config.skip_tcp && d->pkt_type == PACKET_HOST && d->came_in &&
+	    p->flags & (PKT_V4 | PKT_V6) && p->l4_proto == PKT_IP_TCP)
 		return false;
 	if (config.addr_family) {
 		if (!(p->flags & (config.addr_family == 4 ? PKT_V4 | PKT_ARP : PKT_V6)))
@@ -307,7 +311,8 @@ static __always_inline u32 class_of(const struct pkt *p)
 			class += NETMON_CLASS_IPV6;
 	} else if (p->eth_proto == PKT_ETH_ARP) {
 		class = p->arp_op == 1 ? NETMON_CLASS_ARP_REQUEST :
-			p->arp_op == 2 ? NETMON_CLASS_ARP_REPLY : NETMON_CLASS_ARP_OTHER;
+			p->arp_op == 2 ? NETMON_CLASS_ARP_REPLY :
+					 NETMON_CLASS_ARP_OTHER;
 	} else if (p->eth_proto == PKT_ETH_LLDP) {
 		class = NETMON_CLASS_LLDP;
 	}
@@ -328,8 +333,9 @@ static __always_inline void flow_key(const struct pkt *p, union netmon_row_key *
 	__builtin_memcpy(a, p->src, 16);
 	__builtin_memcpy(b, p->dst, 16);
 	/* both directions are one flow: any order will do, so long as it is always the same */
-	swap = config.key == NETMON_FLOW &&
-	       (a[0] != b[0] ? a[0] > b[0] : a[1] != b[1] ? a[1] > b[1] : p->sport > p->dport);
+	swap = config.key == NETMON_FLOW && (a[0] != b[0] ? a[0] > b[0] :
+					     a[1] != b[1] ? a[1] > b[1] :
+							    p->sport > p->dport);
 	if (swap) {
 		__builtin_memcpy(k->flow.src, b, 16);
 		__builtin_memcpy(k->flow.dst, a, 16);
@@ -388,7 +394,8 @@ static __always_inline void row_key(struct drop *d, const struct pkt *p, union n
 		k->proto.eth_proto = p->eth_proto;
 		k->proto.l4_proto = p->l4_proto;
 		k->proto.has_l4 = !!(p->flags & (PKT_V4 | PKT_V6));
-		k->proto.kind = p->eth_proto ? 0 : d->kind; /* it only explains what has no protocol */
+		k->proto.kind = p->eth_proto ? 0 :
+					       d->kind; /* it only explains what has no protocol */
 		break;
 	}
 }
@@ -407,13 +414,16 @@ static __always_inline void *slot(void *map, const void *key, const void *fresh)
 	return bpf_map_lookup_elem(map, key);
 }
 
-/* The index is checked where it is used: old verifiers forget the bounds of what was on the stack meanwhile. */
-#define count_at(counters, index, n)					\
-	({								\
-		u64 __i = (index);					\
-		asm volatile("" : "+r"(__i));				\
-		if (__i < (n))						\
-			bk_add(&(counters)[__i], 1);			\
+/*
+ * The index is checked where it is used: old verifiers forget the bounds of what was on the stack
+ * meanwhile.
+ */
+#define count_at(counters, index, n)                 \
+	({                                           \
+		u64 __i = (index);                   \
+		asm volatile("" : "+r"(__i));        \
+		if (__i < (n))                       \
+			bk_add(&(counters)[__i], 1); \
 	})
 
 static __always_inline void count(struct drop *d, const struct pkt *p)

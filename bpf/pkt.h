@@ -76,10 +76,16 @@ struct pkt {
 	unsigned int payload;
 };
 
-/* The headers do not say how long it is: first fragments, and packets larger than the field can hold. */
+/*
+ * The headers do not say how long it is: first fragments, and packets larger than the field can
+ * hold.
+ */
 enum { PKT_LEN_UNKNOWN = 0x7fffffff };
 
-/* What to copy; the rest of the work is done in any case. A constant in programs, so the rest vanishes. */
+/*
+ * What to copy; the rest of the work is done in any case. A constant in programs, so the rest
+ * vanishes.
+ */
 enum { PKT_WANT_MAC = 1, PKT_WANT_ADDR = 2, PKT_WANT_ALL = 3 };
 
 struct pkt_src {
@@ -179,7 +185,10 @@ PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int l
 	}
 }
 
-/* The IP headers move *off to the transport header, of *len bytes; false if there is none to look at. */
+/*
+ * The IP headers move *off to the transport header, of *len bytes; false if there is none to look
+ * at.
+ */
 PKT_INLINE bool pkt_ipv4(const struct pkt_src *s, unsigned int *off, unsigned int want, unsigned int *l4_len,
 			 struct pkt *p)
 {
@@ -334,7 +343,10 @@ PKT_INLINE void pkt_parse_l3(const struct pkt_src *s, unsigned int off, unsigned
 		pkt_l4(s, off, l4_len, p);
 }
 
-/* The Ethernet header and its VLAN tags: to *off and *eth_proto of what follows; false if nothing does. */
+/*
+ * The Ethernet header and its VLAN tags: to *off and *eth_proto of what follows; false if nothing
+ * does.
+ */
 PKT_INLINE bool pkt_parse_l2(const struct pkt_src *s, unsigned int want, unsigned int *at, unsigned int *eth_proto,
 			     struct pkt *p)
 {

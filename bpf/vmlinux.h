@@ -160,7 +160,9 @@ struct sk_buff___old {
 	__u8 vlan_present : 1;
 };
 
-/* Numbered anew in every release: only the relocated values and the running kernel's names count. */
+/*
+ * Numbered anew in every release: only the relocated values and the running kernel's names count.
+ */
 enum skb_drop_reason {
 	SKB_NOT_DROPPED_YET = 0,
 	SKB_CONSUMED = 1,

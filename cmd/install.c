@@ -29,7 +29,8 @@ static enum found look(int dir, const char *name, const char *self)
 	if (n < 0)
 		return FOREIGN;
 	to[n] = 0;
-	if (!fstatat(dir, name, &st, 0) && !stat(self, &own) && st.st_dev == own.st_dev && st.st_ino == own.st_ino)
+	if (!fstatat(dir, name, &st, 0) && !stat(self, &own) && st.st_dev == own.st_dev &&
+	    st.st_ino == own.st_ino)
 		return OURS;
 	base = strrchr(to, '/');
 	return strcmp(base ? base + 1 : to, "bpfkit") ? FOREIGN : OTHER_BPFKIT;
@@ -43,13 +44,15 @@ int bk_install(const char *path, const char *const *names, size_t count, bool fo
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
 
 	if (n < 0) {
-		bk_error("cannot find out where this executable is: /proc/self/exe: %s", strerror(errno));
+		bk_error("cannot find out where this executable is: /proc/self/exe: %s",
+			 strerror(errno));
 		return BK_EXIT_FAILED;
 	}
 	self[n] = 0;
-	if (stat("/proc/self/exe", &running) || stat(self, &found) || running.st_ino != found.st_ino ||
-	    running.st_dev != found.st_dev) {
-		bk_error("--install: this executable is no longer at %s, so nothing can link to it", self);
+	if (stat("/proc/self/exe", &running) || stat(self, &found) ||
+	    running.st_ino != found.st_ino || running.st_dev != found.st_dev) {
+		bk_error("--install: this executable is no longer at %s, so nothing can link to it",
+			 self);
 		return BK_EXIT_FAILED;
 	}
 	dir = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -70,7 +73,8 @@ int bk_install(const char *path, const char *const *names, size_t count, bool fo
 		case OTHER_BPFKIT:
 			if (force)
 				break;
-			bk_warn("%s/%s is a link to another bpfkit and stays as it is; -f replaces it", path, names[i]);
+			bk_warn("%s/%s is a link to another bpfkit and stays as it is; -f replaces it",
+				path, names[i]);
 			status = BK_EXIT_FAILED;
 			continue;
 		case NOTHING:

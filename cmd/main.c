@@ -20,11 +20,8 @@ static const struct bk_tool *const tools[] = {
 };
 
 static const char *const groups[BK_GROUPS] = {
-	[BK_GROUP_NET] = "network",
-	[BK_GROUP_PROCESS] = "processes",
-	[BK_GROUP_FILE] = "files",
-	[BK_GROUP_DISK] = "disks",
-	[BK_GROUP_CPU] = "CPU",
+	[BK_GROUP_NET] = "network", [BK_GROUP_PROCESS] = "processes", [BK_GROUP_FILE] = "files",
+	[BK_GROUP_DISK] = "disks",  [BK_GROUP_CPU] = "CPU",
 };
 
 static const char usage[] =
@@ -52,7 +49,10 @@ static const struct bk_tool *find(const char *name, const struct bk_alias **alia
 	return NULL;
 }
 
-/* Letters to change, add, leave out or swap with a neighbour to make a into b; words of up to 31 letters. */
+/*
+ * Letters to change, add, leave out or swap with a neighbour to make a into b; words of up to 31
+ * letters.
+ */
 static int distance(const char *a, const char *b)
 {
 	int d[33][33], n = strlen(a), m = strlen(b);
@@ -67,7 +67,8 @@ static int distance(const char *a, const char *b)
 				best = d[i - 1][j] + 1;
 			if (j && d[i][j - 1] + 1 < best)
 				best = d[i][j - 1] + 1;
-			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && d[i - 2][j - 2] + 1 < best)
+			if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] &&
+			    d[i - 2][j - 2] + 1 < best)
 				best = d[i - 2][j - 2] + 1;
 			d[i][j] = best;
 		}
@@ -120,8 +121,8 @@ static void list(void)
 static void list_json(void)
 {
 	for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
-		printf("{\"name\":\"%s\",\"summary\":\"%s\",\"group\":\"%s\",\"aliases\":[", tools[i]->name,
-		       tools[i]->summary, groups[tools[i]->group]);
+		printf("{\"name\":\"%s\",\"summary\":\"%s\",\"group\":\"%s\",\"aliases\":[",
+		       tools[i]->name, tools[i]->summary, groups[tools[i]->group]);
 		for (const struct bk_alias *a = tools[i]->aliases; a && a->name; a++)
 			printf("%s\"%s\"", a == tools[i]->aliases ? "" : ",", a->name);
 		printf("]}\n");
@@ -131,7 +132,8 @@ static void list_json(void)
 static void version(void)
 {
 	printf("bpfkit %s\n", BPFKIT_VERSION);
-	printf("libbpf %s, %s\n", libbpf_version_string() + 1, BPFKIT_STATIC ? "static" : "dynamic");
+	printf("libbpf %s, %s\n", libbpf_version_string() + 1,
+	       BPFKIT_STATIC ? "static" : "dynamic");
 }
 
 static void complete(int argc, char **argv)
@@ -163,7 +165,8 @@ static int install(int argc, char **argv)
 	argc -= force;
 	argv += force;
 	if (argc != 1) {
-		bk_error("--install takes one directory, and -f before it to replace links to another bpfkit");
+		bk_error(
+			"--install takes one directory, and -f before it to replace links to another bpfkit");
 		return BK_EXIT_USAGE;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
@@ -186,7 +189,8 @@ static int own(int argc, char **argv)
 	const struct bk_alias *alias;
 	const struct bk_tool *t;
 
-	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") || (!strcmp(argv[1], "help") && argc == 2)) {
+	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
+	    (!strcmp(argv[1], "help") && argc == 2)) {
 		if (argc > 2)
 			return too_many(argv[2]);
 		printf("%s\neBPF tools for Linux in one file. The tools:\n\n", usage);

@@ -16,12 +16,10 @@
 
 /* ---- options ---- */
 
-static const char *const keys[] = {
-	"netns", "dmac", "smac", "dip", "sip", "flow", "flow-src", "reason", "location", "ifname", "proto", NULL
-};
-static const char *const sorts[] = {
-	"total", "key", "lldp", "arp", "ipv4", "ipv6", "tcp", "udp", "vrrp", "other", NULL
-};
+static const char *const keys[] = { "netns",    "dmac",   "smac",     "dip",    "sip",   "flow",
+				    "flow-src", "reason", "location", "ifname", "proto", NULL };
+static const char *const sorts[] = { "total", "key", "lldp", "arp",   "ipv4", "ipv6",
+				     "tcp",   "udp", "vrrp", "other", NULL };
 
 static struct {
 	int key;  /* index into keys; -1: lines */
@@ -34,22 +32,28 @@ static struct {
 } opt = { .key = -1, .sort = -1, .threshold = 1, .vlan = UINT32_MAX };
 
 static const struct bk_opt opts[] = {
-	BK_ENUM('s', "by", &opt.key, keys, "KEY", "count by this and report each interval, instead of a line a drop"),
+	BK_ENUM('s', "by", &opt.key, keys, "KEY",
+		"count by this and report each interval, instead of a line a drop"),
 	BK_LETTER('r', "interval"),
-	BK_U32('t', "threshold", &opt.threshold, 1, UINT32_MAX, "N", "only rows with at least N drops"),
+	BK_U32('t', "threshold", &opt.threshold, 1, UINT32_MAX, "N",
+	       "only rows with at least N drops"),
 	BK_U32(0, "top", &opt.top, 1, UINT32_MAX, "N", "only the first N rows"),
 	BK_ENUM(0, "sort", &opt.sort, sorts, "COLUMN", "order of the rows"),
-	BK_U32(0, "rows", &opt.rows, 1, 1 << 20, "N", "how many keys can be told apart in an interval (1024; 4096 of addresses and flows)"),
+	BK_U32(0, "rows", &opt.rows, 1, 1 << 20, "N",
+	       "how many keys can be told apart in an interval (1024; 4096 of addresses and flows)"),
 	BK_FLAG('T', "no-tcp", &opt.no_tcp, "without TCP that came for this host"),
 	BK_FLAG('U', "no-unix", &opt.no_unix, "without data of unix sockets"),
 	BK_FLAG('o', "only-ovs", &opt.only_ovs, "only Open vSwitch upcalls"),
 	BK_FLAG('O', "no-ovs", &opt.no_ovs, "without Open vSwitch upcalls"),
-	BK_STR(0, "reason", &opt.reasons, "LIST", "only these reasons; with a ! in front, all but these"),
+	BK_STR(0, "reason", &opt.reasons, "LIST",
+	       "only these reasons; with a ! in front, all but these"),
 	BK_IFNAME(0, "ifname", &opt.ifname, "NAME", "only this interface"),
 	BK_HOST(0, "host", &opt.host, "ADDR", "only packets from or to this address"),
 	BK_NET(0, "net", &opt.net, "NET", "only packets from or to this network"),
-	BK_LIST(0, "port", &opt.ports, 0, 65535, "PORT,...", "only packets from or to one of these ports"),
-	BK_STR(0, "proto", &opt.proto, "PROTO", "only ip, ip6, arp, lldp, tcp, udp, icmp, icmp6, ... or an IP protocol number"),
+	BK_LIST(0, "port", &opt.ports, 0, 65535, "PORT,...",
+		"only packets from or to one of these ports"),
+	BK_STR(0, "proto", &opt.proto, "PROTO",
+	       "only ip, ip6, arp, lldp, tcp, udp, icmp, icmp6, ... or an IP protocol number"),
 	BK_U32(0, "vlan", &opt.vlan, 0, 4094, "ID", "only packets with this VLAN tag"),
 	BK_FLAG(0, "stack", &opt.stack, "the kernel's stack under each line"),
 	{ .type = BK_OPT_END }
@@ -58,43 +62,58 @@ static const struct bk_opt opts[] = {
 /* What the run needs besides. */
 static struct {
 	struct bk_ksyms *ksyms;
-	struct bk_enum reasons;		 /* of the core */
+	struct bk_enum reasons; /* of the core */
 	struct bk_enum subsystems;
-	struct bk_enum sub[8];		 /* of subsystem 1 to 7, loaded when first met */
+	struct bk_enum sub[8]; /* of subsystem 1 to 7, loaded when first met */
 	bool sub_tried[8];
 	bool reasons_loaded;
 	struct bk_quiesce quiesce;
 	int cpus;
 	size_t key_size;
 	struct bk_col row_cols[32];
-	uint64_t reported;		 /* reports so far */
+	uint64_t reported; /* reports so far */
 } st = { .quiesce = { -1, -1 } };
 
 /* ---- names ---- */
 
 static const char *const pkt_types[8] = {
-	[PACKET_HOST] = "this-host",	 [PACKET_BROADCAST] = "broadcast", [PACKET_MULTICAST] = "multicast",
-	[PACKET_OTHERHOST] = "other-host", [PACKET_OUTGOING] = "outgoing",  [PACKET_LOOPBACK] = "loopback",
-	[PACKET_USER] = "to-user",	 [PACKET_KERNEL] = "to-kernel",
+	[PACKET_HOST] = "this-host",      [PACKET_BROADCAST] = "broadcast",
+	[PACKET_MULTICAST] = "multicast", [PACKET_OTHERHOST] = "other-host",
+	[PACKET_OUTGOING] = "outgoing",   [PACKET_LOOPBACK] = "loopback",
+	[PACKET_USER] = "to-user",        [PACKET_KERNEL] = "to-kernel",
 };
 static const char *const pkt_type_members[8] = {
-	"this_host", "broadcast", "multicast", "other_host", "outgoing", "loopback", "to_user", "to_kernel",
+	"this_host", "broadcast", "multicast", "other_host",
+	"outgoing",  "loopback",  "to_user",   "to_kernel",
 };
 
 static const struct {
 	const char *name;
 	uint8_t proto;
 } l4_names[] = {
-	{ "icmp", PKT_IP_ICMP }, { "igmp", 2 }, { "ipip", 4 }, { "tcp", PKT_IP_TCP }, { "udp", PKT_IP_UDP },
-	{ "ipv6", 41 }, { "gre", 47 }, { "esp", 50 }, { "ah", 51 }, { "icmp6", PKT_IP_ICMP6 }, { "ospf", 89 },
-	{ "vrrp", PKT_IP_VRRP }, { "sctp", 132 },
+	{ "icmp", PKT_IP_ICMP },
+	{ "igmp", 2 },
+	{ "ipip", 4 },
+	{ "tcp", PKT_IP_TCP },
+	{ "udp", PKT_IP_UDP },
+	{ "ipv6", 41 },
+	{ "gre", 47 },
+	{ "esp", 50 },
+	{ "ah", 51 },
+	{ "icmp6", PKT_IP_ICMP6 },
+	{ "ospf", 89 },
+	{ "vrrp", PKT_IP_VRRP },
+	{ "sctp", 132 },
 };
 
 static const struct {
 	const char *name;
 	uint16_t proto;
 } eth_names[] = {
-	{ "ip", PKT_ETH_IPV4 }, { "ip6", PKT_ETH_IPV6 }, { "arp", PKT_ETH_ARP }, { "lldp", PKT_ETH_LLDP },
+	{ "ip", PKT_ETH_IPV4 },
+	{ "ip6", PKT_ETH_IPV6 },
+	{ "arp", PKT_ETH_ARP },
+	{ "lldp", PKT_ETH_LLDP },
 };
 
 /* Both write into their own buffer. */
@@ -139,7 +158,9 @@ static bool has_reasons(void)
 	return st.reasons.n;
 }
 
-/* The high 16 bits name a subsystem, which numbers its own reasons in an enum of its module's BTF. */
+/*
+ * The high 16 bits name a subsystem, which numbers its own reasons in an enum of its module's BTF.
+ */
 static const struct bk_enum *subsystem_reasons(uint32_t sub)
 {
 	static const struct {
@@ -188,7 +209,9 @@ static const char *reason_name(uint32_t reason)
 	return text;
 }
 
-/* "symbol+0xoffset [module]"; false if the symbol is not known. Addresses themselves are not shown. */
+/*
+ * "symbol+0xoffset [module]"; false if the symbol is not known. Addresses themselves are not shown.
+ */
 static bool location_text(uint64_t addr, char *buf, size_t size)
 {
 	struct bk_ksym s;
@@ -197,8 +220,8 @@ static bool location_text(uint64_t addr, char *buf, size_t size)
 		snprintf(buf, size, "unknown");
 		return false;
 	}
-	snprintf(buf, size, "%s+0x%llx%s%s%s", s.name, (unsigned long long)s.offset, s.module ? " [" : "",
-		 s.module ? s.module : "", s.module ? "]" : "");
+	snprintf(buf, size, "%s+0x%llx%s%s%s", s.name, (unsigned long long)s.offset,
+		 s.module ? " [" : "", s.module ? s.module : "", s.module ? "]" : "");
 	return true;
 }
 
@@ -243,8 +266,10 @@ static int init(struct bk_run *run)
 	struct netmon_config unused;
 
 	if (opt.key < 0) {
-		if (run->opts.interval || opt.top || opt.rows || opt.threshold > 1 || opt.sort >= 0) {
-			bk_error("--interval, --threshold, --top, --sort and --rows belong to a summary (-s KEY)");
+		if (run->opts.interval || opt.top || opt.rows || opt.threshold > 1 ||
+		    opt.sort >= 0) {
+			bk_error("--interval, --threshold, --top, --sort and --rows "
+				 "belong to a summary (-s KEY)");
 			return -EINVAL;
 		}
 	} else {
@@ -269,7 +294,9 @@ static int init(struct bk_run *run)
 		return -EINVAL;
 	}
 	if (opt.proto && parse_proto(&unused)) {
-		bk_error("--proto: '%s' is neither the name of a protocol known here nor a number up to 255", opt.proto);
+		bk_error("--proto: '%s' is neither the name of a protocol known here nor a number "
+			 "up to 255",
+			 opt.proto);
 		return -EINVAL;
 	}
 	return 0;
@@ -319,7 +346,8 @@ static int configure_reasons(struct bk_run *run, struct netmon_config *c)
 	for (name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
 		if (wanted_reasons.n == ARRAY_LEN(wanted_reasons.v) ||
 		    find_reason(name, &wanted_reasons.v[wanted_reasons.n])) {
-			bk_error("--reason: '%s' is no reason of this kernel's, or one too many", name);
+			bk_error("--reason: '%s' is no reason of this kernel's, or one too many",
+				 name);
 			free(list);
 			run->status = BK_EXIT_USAGE;
 			return -ECANCELED;
@@ -337,7 +365,8 @@ static int configure_reasons(struct bk_run *run, struct netmon_config *c)
 /* The functions in which a packet on its way to Open vSwitch's daemon can be freed. */
 static int configure_ovs(struct netmon_config *c)
 {
-	static const char *const functions[] = { "queue_userspace_packet", "ovs_dp_upcall", "ovs_dp_process_packet" };
+	static const char *const functions[] = { "queue_userspace_packet", "ovs_dp_upcall",
+						 "ovs_dp_process_packet" };
 	uint64_t ranges[NETMON_RANGES][2];
 	int n = 0;
 
@@ -361,7 +390,8 @@ static int configure_ovs(struct netmon_config *c)
  */
 static uint32_t default_rows(int key)
 {
-	bool many = key == NETMON_DIP || key == NETMON_SIP || key == NETMON_FLOW || key == NETMON_FLOW_SRC;
+	bool many = key == NETMON_DIP || key == NETMON_SIP || key == NETMON_FLOW ||
+		    key == NETMON_FLOW_SRC;
 	size_t row = st.cpus * sizeof(struct netmon_row) * 2;
 	uint32_t n = many ? 4096 : 1024;
 
@@ -458,7 +488,8 @@ static int attach(struct bk_run *run, void *skel)
 	int err = 0;
 
 	for (size_t i = 0; !err && i < wanted_reasons.n; i++)
-		err = bpf_map_update_elem(bpf_map__fd(s->maps.reasons), &wanted_reasons.v[i], &yes, BPF_ANY);
+		err = bpf_map_update_elem(bpf_map__fd(s->maps.reasons), &wanted_reasons.v[i], &yes,
+					  BPF_ANY);
 	return err ? err : netmon_bpf__attach(s);
 }
 
@@ -564,7 +595,8 @@ static void put_stack(struct bk_out *o, const void *rec)
 	bk_putc(o, ']');
 }
 
-static void put_endpoint(struct bk_out *o, const struct drop *d, const struct bk_net *a, uint16_t port)
+static void put_endpoint(struct bk_out *o, const struct drop *d, const struct bk_net *a,
+			 uint16_t port)
 {
 	bool brackets = a->family == 6 && d->has & H_PORTS;
 
@@ -585,8 +617,9 @@ static void put_packet(struct bk_out *o, const void *rec)
 	size_t i;
 
 	if (!(d->has & H_PACKET)) {
-		bk_puts(o, d->e->kind == NETMON_UNIX ? "data of a unix socket" :
-			   d->e->kind == NETMON_NETLINK ? "netlink message" : "no packet header");
+		bk_puts(o, d->e->kind == NETMON_UNIX    ? "data of a unix socket" :
+			   d->e->kind == NETMON_NETLINK ? "netlink message" :
+							  "no packet header");
 		return;
 	}
 	if (d->has & H_MAC) {
@@ -610,7 +643,8 @@ static void put_packet(struct bk_out *o, const void *rec)
 		bk_puts(o, " > ");
 		put_endpoint(o, d, &d->dst, d->p.dport);
 		for (i = 0; d->proto[i] && i < sizeof(upper) - 1; i++)
-			upper[i] = d->proto[i] >= 'a' && d->proto[i] <= 'z' ? d->proto[i] - 32 : d->proto[i];
+			upper[i] = d->proto[i] >= 'a' && d->proto[i] <= 'z' ? d->proto[i] - 32 :
+									      d->proto[i];
 		upper[i] = 0;
 		bk_printf(o, *upper >= '0' && *upper <= '9' ? " protocol %s" : " %s", upper);
 		if (d->has & H_TCP && d->p.tcp_flags & 0x3f) {
@@ -761,8 +795,8 @@ static void decode(struct drop *d)
 static int event(struct bk_run *run, const void *rec, size_t len)
 {
 	static const char *const kinds[] = {
-		[NETMON_NONE] = "unknown", [NETMON_L2] = "packet", [NETMON_L3] = "packet",
-		[NETMON_UNIX] = "unix", [NETMON_NETLINK] = "netlink",
+		[NETMON_NONE] = "unknown", [NETMON_L2] = "packet",       [NETMON_L3] = "packet",
+		[NETMON_UNIX] = "unix",    [NETMON_NETLINK] = "netlink",
 	};
 	const struct netmon_stack_event *with_stack = rec;
 	const struct netmon_event *e = rec;
@@ -781,7 +815,9 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 	d.netns = e->netns;
 	d.reason_code = e->reason;
 	memcpy(d.ifname, e->ifname, strnlen(e->ifname, sizeof(e->ifname)));
-	/* only the index is left: it says which interface within a namespace, of which we know one */
+	/*
+	 * only the index is left: it says which interface within a namespace, of which we know one
+	 */
 	if (!d.ifname[0] && e->ifindex && e->netns && e->netns == bk_netns_self())
 		if_indextoname(e->ifindex, d.ifname);
 	if (d.ifname[0])
@@ -824,17 +860,35 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 /* ---- summaries ---- */
 
 enum column {
-	C_LLDP, C_ARP, C_ARP_REQUEST, C_ARP_REPLY, C_ARP_OTHER, C_IPV4, C_IPV6, C_TCP, C_TCP_SYN, C_TCP_RESET,
-	C_TCP_FIN, C_UDP, C_VRRP, C_OTHER, C_TOTAL, COLUMNS,
+	C_LLDP,
+	C_ARP,
+	C_ARP_REQUEST,
+	C_ARP_REPLY,
+	C_ARP_OTHER,
+	C_IPV4,
+	C_IPV6,
+	C_TCP,
+	C_TCP_SYN,
+	C_TCP_RESET,
+	C_TCP_FIN,
+	C_UDP,
+	C_VRRP,
+	C_OTHER,
+	C_TOTAL,
+	COLUMNS,
 };
 
 static const struct {
 	const char *head, *name;
 } columns[COLUMNS] = {
-	{ "LLDP", "lldp" }, { "ARP", "arp" }, { "ARP req", "arp_request" }, { "ARP reply", "arp_reply" },
-	{ "ARP other", "arp_other" }, { "IPv4", "ipv4" }, { "IPv6", "ipv6" }, { "TCP", "tcp" },
-	{ "TCP syn", "tcp_syn" }, { "TCP reset", "tcp_reset" }, { "TCP fin", "tcp_fin" }, { "UDP", "udp" },
-	{ "VRRP", "vrrp" }, { "other", "other" }, { "total", "total" },
+	{ "LLDP", "lldp" },           { "ARP", "arp" },
+	{ "ARP req", "arp_request" }, { "ARP reply", "arp_reply" },
+	{ "ARP other", "arp_other" }, { "IPv4", "ipv4" },
+	{ "IPv6", "ipv6" },           { "TCP", "tcp" },
+	{ "TCP syn", "tcp_syn" },     { "TCP reset", "tcp_reset" },
+	{ "TCP fin", "tcp_fin" },     { "UDP", "udp" },
+	{ "VRRP", "vrrp" },           { "other", "other" },
+	{ "total", "total" },
 };
 
 struct row {
@@ -922,7 +976,8 @@ static void put_key(struct bk_out *o, const void *rec)
 /* What JSON has for each key, besides the counts. */
 static const struct bk_col key_cols[][8] = {
 	[NETMON_NETNS] = { BK_COL_IF(H_NETNS, NULL, "netns", BK_COL_U32, 0, struct row, netns),
-			   BK_COL_IF(H_NETNS, NULL, "netns_name", BK_COL_STR, 0, struct row, text) },
+			   BK_COL_IF(H_NETNS, NULL, "netns_name", BK_COL_STR, 0, struct row,
+				     text) },
 	[NETMON_DMAC] = { BK_COL_IF(H_MAC, NULL, "dmac", BK_COL_MAC, 0, struct row, key.mac.mac) },
 	[NETMON_SMAC] = { BK_COL_IF(H_MAC, NULL, "smac", BK_COL_MAC, 0, struct row, key.mac.mac) },
 	[NETMON_DIP] = { BK_COL_IF(H_ADDR, NULL, "dip", BK_COL_IP, 0, struct row, src) },
@@ -930,12 +985,16 @@ static const struct bk_col key_cols[][8] = {
 	[NETMON_FLOW] = { BK_COL_IF(H_PROTO, NULL, "proto", BK_COL_PTR, 0, struct row, proto),
 			  BK_COL_IF(H_ADDR, NULL, "saddr", BK_COL_IP, 0, struct row, src),
 			  BK_COL_IF(H_ADDR, NULL, "daddr", BK_COL_IP, 0, struct row, dst),
-			  BK_COL_IF(H_PORTS, NULL, "sport", BK_COL_U16, 0, struct row, key.flow.sport),
-			  BK_COL_IF(H_PORTS, NULL, "dport", BK_COL_U16, 0, struct row, key.flow.dport) },
+			  BK_COL_IF(H_PORTS, NULL, "sport", BK_COL_U16, 0, struct row,
+				    key.flow.sport),
+			  BK_COL_IF(H_PORTS, NULL, "dport", BK_COL_U16, 0, struct row,
+				    key.flow.dport) },
 	[NETMON_REASON] = { BK_COL_IF(H_REASON, NULL, "reason", BK_COL_STR, 0, struct row, text) },
-	[NETMON_LOCATION] = { BK_COL_IF(H_LOCATION, NULL, "location", BK_COL_STR, 0, struct row, text) },
+	[NETMON_LOCATION] = { BK_COL_IF(H_LOCATION, NULL, "location", BK_COL_STR, 0, struct row,
+					text) },
 	[NETMON_IFNAME] = { BK_COL_IF(H_IFNAME, NULL, "ifname", BK_COL_PTR, 0, struct row, name),
-			    BK_COL_IF(H_IFINDEX, NULL, "ifindex", BK_COL_U32, 0, struct row, key.dev.ifindex),
+			    BK_COL_IF(H_IFINDEX, NULL, "ifindex", BK_COL_U32, 0, struct row,
+				      key.dev.ifindex),
 			    BK_COL_IF(H_NETNS, NULL, "netns", BK_COL_U32, 0, struct row, netns) },
 	[NETMON_PROTO] = { BK_COL_IF(H_PROTO, NULL, "proto", BK_COL_STR, 0, struct row, text) },
 };
@@ -943,9 +1002,10 @@ static const struct bk_col key_cols[][8] = {
 static void make_row_cols(void)
 {
 	static const short widths[] = {
-		[NETMON_NETNS] = 16, [NETMON_DMAC] = 17, [NETMON_SMAC] = 17, [NETMON_DIP] = 24, [NETMON_SIP] = 24,
-		[NETMON_FLOW] = 48, [NETMON_FLOW_SRC] = 48, [NETMON_REASON] = 28, [NETMON_LOCATION] = 36,
-		[NETMON_IFNAME] = 20, [NETMON_PROTO] = 12,
+		[NETMON_NETNS] = 16,    [NETMON_DMAC] = 17,   [NETMON_SMAC] = 17,
+		[NETMON_DIP] = 24,      [NETMON_SIP] = 24,    [NETMON_FLOW] = 48,
+		[NETMON_FLOW_SRC] = 48, [NETMON_REASON] = 28, [NETMON_LOCATION] = 36,
+		[NETMON_IFNAME] = 20,   [NETMON_PROTO] = 12,
 	};
 	int key = opt.key + 1;
 	const struct bk_col *k = key_cols[key == NETMON_FLOW_SRC ? NETMON_FLOW : key];
@@ -953,15 +1013,20 @@ static void make_row_cols(void)
 
 	*c++ = (struct bk_col)BK_COL(NULL, "time", BK_COL_TIME, 0, struct row, time);
 	*c++ = (struct bk_col)BK_COL(NULL, "key", BK_COL_PTR, 0, struct row, by);
-	*c++ = (struct bk_col){ .head = "", .kind = BK_COL_STR, .width = -widths[key], .put = put_key };
+	*c++ = (struct bk_col){
+		.head = "", .kind = BK_COL_STR, .width = -widths[key], .put = put_key
+	};
 	while (k->kind)
 		*c++ = *k++;
 	*c++ = (struct bk_col)BK_COL_IF(H_ROWS, NULL, "rows", BK_COL_U32, 0, struct row, rows);
 	for (int i = 0; i < COLUMNS; i++) {
 		int w = strlen(columns[i].head);
 
-		*c++ = (struct bk_col){ .head = columns[i].head, .name = columns[i].name, .kind = BK_COL_U64,
-					.width = w < 6 ? 6 : w, .offset = offsetof(struct row, col) + i * sizeof(uint64_t),
+		*c++ = (struct bk_col){ .head = columns[i].head,
+					.name = columns[i].name,
+					.kind = BK_COL_U64,
+					.width = w < 6 ? 6 : w,
+					.offset = offsetof(struct row, col) + i * sizeof(uint64_t),
 					.size = sizeof(uint64_t) };
 	}
 	c->kind = BK_COL_END;
@@ -1008,7 +1073,8 @@ static void name_row(struct row *r)
 		if (k->flow.family || k->flow.eth_proto)
 			r->has |= H_PROTO;
 		r->proto = k->flow.eth_proto == PKT_ETH_IPV4 || k->flow.eth_proto == PKT_ETH_IPV6 ?
-				   l4_name(k->flow.l4_proto) : eth_name(k->flow.eth_proto);
+				   l4_name(k->flow.l4_proto) :
+				   eth_name(k->flow.eth_proto);
 		break;
 	case NETMON_REASON:
 		r->name = reason_name(k->reason);
@@ -1051,8 +1117,10 @@ static void name_row(struct row *r)
 		else if (k->proto.eth_proto)
 			snprintf(r->text, sizeof(r->text), "%s", eth_name(k->proto.eth_proto));
 		else
-			snprintf(r->text, sizeof(r->text), "%s", k->proto.kind == NETMON_NETLINK ? "netlink" :
-				 k->proto.kind == NETMON_L2 ? "llc" : "unknown");
+			snprintf(r->text, sizeof(r->text), "%s",
+				 k->proto.kind == NETMON_NETLINK ? "netlink" :
+				 k->proto.kind == NETMON_L2      ? "llc" :
+								   "unknown");
 		break;
 	}
 }
@@ -1063,8 +1131,8 @@ static void name_row(struct row *r)
  * Takes all entries out of a per-CPU hash that no program uses any more, a batch at a time, and
  * gives each to a function, values of all CPUs side by side.
  */
-static int empty_map(int fd, size_t ksize, size_t vsize, void (*each)(void *ctx, const void *key, const void *values),
-		     void *ctx)
+static int empty_map(int fd, size_t ksize, size_t vsize,
+		     void (*each)(void *ctx, const void *key, const void *values), void *ctx)
 {
 	uint32_t in = 0, out = 0, cap = 256, n;
 	char *keybuf = NULL, *values = NULL;
@@ -1082,7 +1150,8 @@ static int empty_map(int fd, size_t ksize, size_t vsize, void (*each)(void *ctx,
 			break;
 		}
 		n = cap;
-		err = bpf_map_lookup_and_delete_batch(fd, first ? NULL : &in, &out, keybuf, values, &n, NULL);
+		err = bpf_map_lookup_and_delete_batch(fd, first ? NULL : &in, &out, keybuf, values,
+						      &n, NULL);
 		if (err == -ENOSPC && cap < 1 << 20) { /* a bucket holds more than fits */
 			cap *= 2;
 			continue;
@@ -1195,7 +1264,8 @@ static int read_totals(int fd, uint32_t set, struct netmon_totals *sum)
 
 /* ---- printing ---- */
 
-static const int sort_columns[] = { C_TOTAL, -1, C_LLDP, C_ARP, C_IPV4, C_IPV6, C_TCP, C_UDP, C_VRRP, C_OTHER };
+static const int sort_columns[] = { C_TOTAL, -1,    C_LLDP, C_ARP,  C_IPV4,
+				    C_IPV6,  C_TCP, C_UDP,  C_VRRP, C_OTHER };
 
 /* Most first; what is equal, or everything with --sort key, in the order of what is shown. */
 static int by_sort(const void *a, const void *b)
@@ -1213,10 +1283,13 @@ static int by_total(const void *a, const void *b)
 {
 	const struct count *x = a, *y = b;
 
-	return x->total != y->total ? (x->total < y->total ? 1 : -1) : x->id < y->id ? -1 : x->id > y->id;
+	return x->total != y->total ? (x->total < y->total ? 1 : -1) :
+	       x->id < y->id        ? -1 :
+				      x->id > y->id;
 }
 
-static void print_tally(struct bk_run *run, struct tally *t, const char *name, uint64_t total, bool reasons)
+static void print_tally(struct bk_run *run, struct tally *t, const char *name, uint64_t total,
+			bool reasons)
 {
 	struct bk_out *o = run->out;
 	uint64_t rest = total;
@@ -1259,10 +1332,17 @@ static void print_tally(struct bk_run *run, struct tally *t, const char *name, u
 static void print_head(struct bk_run *run, uint64_t total, uint64_t unix_sockets, uint64_t now)
 {
 	static const char *const what[] = {
-		[NETMON_NETNS] = "network namespace", [NETMON_DMAC] = "destination mac", [NETMON_SMAC] = "source mac",
-		[NETMON_DIP] = "destination ip", [NETMON_SIP] = "source ip", [NETMON_FLOW] = "flow",
-		[NETMON_FLOW_SRC] = "source ip and flow", [NETMON_REASON] = "reason", [NETMON_LOCATION] = "location",
-		[NETMON_IFNAME] = "interface", [NETMON_PROTO] = "protocol",
+		[NETMON_NETNS] = "network namespace",
+		[NETMON_DMAC] = "destination mac",
+		[NETMON_SMAC] = "source mac",
+		[NETMON_DIP] = "destination ip",
+		[NETMON_SIP] = "source ip",
+		[NETMON_FLOW] = "flow",
+		[NETMON_FLOW_SRC] = "source ip and flow",
+		[NETMON_REASON] = "reason",
+		[NETMON_LOCATION] = "location",
+		[NETMON_IFNAME] = "interface",
+		[NETMON_PROTO] = "protocol",
 	};
 	char time[40];
 
@@ -1271,8 +1351,8 @@ static void print_head(struct bk_run *run, uint64_t total, uint64_t unix_sockets
 		bk_putc(run->out, '\n');
 	if (run->opts.timestamp != BK_TIME_NONE)
 		bk_printf(run->out, "%s: ", time);
-	bk_printf(run->out, "sort by %s, total drops: %llu (unix sockets %llu):\n", what[opt.key + 1],
-		  (unsigned long long)total, (unsigned long long)unix_sockets);
+	bk_printf(run->out, "sort by %s, total drops: %llu (unix sockets %llu):\n",
+		  what[opt.key + 1], (unsigned long long)total, (unsigned long long)unix_sockets);
 	if (!run->opts.no_header) {
 		bk_puts(run->out, "  ");
 		bk_heading(run, st.row_cols);
@@ -1286,7 +1366,8 @@ static void print_row(struct bk_run *run, const struct row *r, const char *type)
 	bk_emit(run, st.row_cols, type, r);
 }
 
-static void print_totals(struct bk_run *run, const struct netmon_totals *t, uint64_t total, uint64_t now)
+static void print_totals(struct bk_run *run, const struct netmon_totals *t, uint64_t total,
+			 uint64_t now)
 {
 	struct bk_out *o = run->out;
 	char time[40];
@@ -1313,7 +1394,8 @@ static void print_totals(struct bk_run *run, const struct netmon_totals *t, uint
 static int report(struct bk_run *run, void *skel, bool last)
 {
 	struct netmon_bpf *s = skel;
-	struct row rest = { .by = opt.key >= 0 ? keys[opt.key] : NULL, .label = "other" }, hidden = { .label = "rows not shown" };
+	struct row rest = { .by = opt.key >= 0 ? keys[opt.key] : NULL, .label = "other" },
+		   hidden = { .label = "rows not shown" };
 	uint32_t set, shown = 0;
 	struct rows rows = { 0 };
 	struct netmon_totals t;
@@ -1326,10 +1408,12 @@ static int report(struct bk_run *run, void *skel, bool last)
 	__atomic_store_n(&s->bss->epoch, s->bss->epoch + 1, __ATOMIC_SEQ_CST);
 	err = bk_quiesce(&st.quiesce);
 	err = err ? err : read_totals(bpf_map__fd(s->maps.totals), set, &t);
-	err = err ? err : empty_map(bpf_map__fd(set ? s->maps.rows1 : s->maps.rows0), st.key_size,
-				    sizeof(struct netmon_row), add_row, &rows);
-	err = err ? err : empty_map(bpf_map__fd(set ? s->maps.sites1 : s->maps.sites0), sizeof(struct netmon_site),
-				    sizeof(uint64_t), add_site, NULL);
+	err = err ? err :
+		    empty_map(bpf_map__fd(set ? s->maps.rows1 : s->maps.rows0), st.key_size,
+			      sizeof(struct netmon_row), add_row, &rows);
+	err = err ? err :
+		    empty_map(bpf_map__fd(set ? s->maps.sites1 : s->maps.sites0),
+			      sizeof(struct netmon_site), sizeof(uint64_t), add_site, NULL);
 	if (!err && rows.failed)
 		err = -ENOMEM;
 	if (err)

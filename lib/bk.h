@@ -279,10 +279,16 @@ struct bk_ksym {
 	uint64_t addr, offset;
 };
 bool bk_ksyms_find(struct bk_ksyms *k, uint64_t addr, struct bk_ksym *sym);
-/* First and last address of a function, by exact name or NAME.suffix. Returns how many were found, at most max. */
+/*
+ * First and last address of a function, by exact name or NAME.suffix. Returns how many were found,
+ * at most max.
+ */
 int bk_ksyms_range(struct bk_ksyms *k, const char *name, uint64_t (*ranges)[2], int max);
 
-/* Name of a network namespace: in /run/netns, else "COMM[PID]" of a process in it; NULL if neither. Owned here. */
+/*
+ * Name of a network namespace: in /run/netns, else "COMM[PID]" of a process in it; NULL if neither.
+ * Owned here.
+ */
 const char *bk_netns_name(uint32_t inode);
 uint32_t bk_netns_self(void);
 
@@ -345,7 +351,10 @@ struct bk_tool {
 	const struct bk_skel_ops *skel;
 	/* All are optional. */
 	int (*init)(struct bk_run *);			 /* checks across options; negative: usage error, said */
-	/* Read-only data, map sizes, before load. -ECANCELED: it said itself what is wrong, see bk_run.status. */
+	/*
+	 * Read-only data, map sizes, before load. -ECANCELED: it said itself what is wrong, see
+	 * bk_run.status.
+	 */
 	int (*configure)(struct bk_run *, void *skel);
 	int (*attach)(struct bk_run *, void *skel);	 /* instead of the default */
 	int (*started)(struct bk_run *, void *skel);	 /* attached, privileges still there */
@@ -391,7 +400,10 @@ void bk_man_options(const struct bk_tool *tool);
 /* Options of a tool for the shells, or the values of one of them. */
 void bk_complete(const struct bk_tool *tool, const char *opt);
 
-/* Writes a variable of a program's data section before load, or finds it after. NULL: there is none. */
+/*
+ * Writes a variable of a program's data section before load, or finds it after. NULL: there is
+ * none.
+ */
 void *bk_var(struct bpf_object *obj, const char *section, const char *name, size_t size);
 
 /* Time of an event as --timestamp says, into buf (40 bytes); returns its length. */

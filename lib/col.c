@@ -17,7 +17,7 @@ static uint64_t number(const struct bk_col *c, const void *p)
 	case BK_COL_U32:
 		return *(const uint32_t *)p;
 	case BK_COL_S32:
-		return (int64_t)*(const int32_t *)p;
+		return (int64_t) * (const int32_t *)p;
 	default:
 		memcpy(&v, p, sizeof(v));
 		return v;
@@ -132,7 +132,8 @@ void bk_emit(struct bk_run *run, const struct bk_col *cols, const char *type, co
 			if (!p)
 				continue;
 			if (!c->put && (c->kind == BK_COL_STR || c->kind == BK_COL_PTR)) {
-				bk_json_str(o, c->name, p, c->kind == BK_COL_STR ? c->size : strlen(p));
+				bk_json_str(o, c->name, p,
+					    c->kind == BK_COL_STR ? c->size : strlen(p));
 				continue;
 			}
 			bk_json_name(o, c->name);
@@ -143,7 +144,8 @@ void bk_emit(struct bk_run *run, const struct bk_col *cols, const char *type, co
 				bk_putc(o, '"');
 		} else if (in_table(run, c)) {
 			bk_cell(o);
-			if (wanted(c, rec) && (c->kind != BK_COL_PTR || c->put || *(const char *const *)p))
+			if (wanted(c, rec) &&
+			    (c->kind != BK_COL_PTR || c->put || *(const char *const *)p))
 				put_value(run, c, rec);
 			else
 				bk_putc(o, '-');

@@ -17,7 +17,10 @@
 #define BK_ESCAPE_MAX(n) ((n) * 6 + 16)
 size_t bk_escape(char *dst, const char *s, size_t n, bool json, bool *invalid);
 
-/* Length of the valid UTF-8 character at s, at most n bytes, and its code point; 0 if there is none. */
+/*
+ * Length of the valid UTF-8 character at s, at most n bytes, and its code point; 0 if there is
+ * none.
+ */
 size_t bk_utf8(const char *s, size_t n, unsigned int *cp);
 
 #endif

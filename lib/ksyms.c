@@ -16,7 +16,7 @@
 
 struct sym {
 	uint64_t addr;
-	uint32_t name;	 /* offsets into text */
+	uint32_t name;   /* offsets into text */
 	uint32_t module; /* 0: the kernel proper */
 };
 
@@ -97,7 +97,10 @@ static int by_addr(const void *a, const void *b)
 	return x->addr < y->addr ? -1 : x->addr > y->addr;
 }
 
-/* Lines: address, type, name, and in brackets the module. Code only; names stay where they were read. */
+/*
+ * Lines: address, type, name, and in brackets the module. Code only; names stay where they were
+ * read.
+ */
 static void load(struct bk_ksyms *k)
 {
 	size_t size, cap = 0, kept = 1;
@@ -125,7 +128,8 @@ static void load(struct bk_ksyms *k)
 		module = strchr(name + n, '[');
 		m = module ? strcspn(++module, "]") : 0;
 		if (k->n == cap) {
-			struct sym *more = realloc(k->syms, (cap = cap ? cap * 2 : 65536) * sizeof(*more));
+			struct sym *more =
+				realloc(k->syms, (cap = cap ? cap * 2 : 65536) * sizeof(*more));
 
 			if (!more) {
 				forget(k);
@@ -220,7 +224,8 @@ int bk_ksyms_range(struct bk_ksyms *k, const char *name, uint64_t (*ranges)[2], 
 		ranges[found][0] = k->syms[i].addr;
 		while (i + 1 < k->n && k->syms[i + 1].addr == ranges[found][0])
 			i++;
-		ranges[found++][1] = i + 1 < k->n ? k->syms[i + 1].addr - 1 : k->syms[i].addr + 4096;
+		ranges[found++][1] = i + 1 < k->n ? k->syms[i + 1].addr - 1 :
+						    k->syms[i].addr + 4096;
 	}
 	return found;
 }

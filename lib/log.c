@@ -38,16 +38,16 @@ static void say(const char *fmt, va_list ap)
 		return;
 }
 
-#define SAY(fn, when)				\
-	void fn(const char *fmt, ...)		\
-	{					\
-		va_list ap;			\
-						\
-		if (!(when))			\
-			return;			\
-		va_start(ap, fmt);		\
-		say(fmt, ap);			\
-		va_end(ap);			\
+#define SAY(fn, when)                 \
+	void fn(const char *fmt, ...) \
+	{                             \
+		va_list ap;           \
+                                      \
+		if (!(when))          \
+			return;       \
+		va_start(ap, fmt);    \
+		say(fmt, ap);         \
+		va_end(ap);           \
 	}
 
 SAY(bk_error, true)
@@ -58,8 +58,9 @@ SAY(bk_debug, log_state.verbose)
 /* The complaint is the last line of a verifier's log, in front of its statistics. */
 static bool is_complaint(const char *line)
 {
-	return strncmp(line, "-- END", 6) && strncmp(line, "processed ", 10) && !strstr(line, "BEGIN PROG LOAD LOG") &&
-	       strncmp(line, "verification time", 17) && strncmp(line, "stack depth", 11);
+	return strncmp(line, "-- END", 6) && strncmp(line, "processed ", 10) &&
+	       !strstr(line, "BEGIN PROG LOAD LOG") && strncmp(line, "verification time", 17) &&
+	       strncmp(line, "stack depth", 11);
 }
 
 static void keep_cause(const char *line)

@@ -13,7 +13,8 @@
 enum {
 	WINDOW_TTY_MS = 5,
 	WINDOW_MS = 50,
-	SLEEP_MS = 250,	 /* no sleep is longer while there is a ring: a lost wakeup costs this much */
+	SLEEP_MS =
+		250, /* no sleep is longer while there is a ring: a lost wakeup costs this much */
 	DRAIN_MAX = 65536, /* records at a time, so that a flood does not keep signals waiting */
 };
 
@@ -26,7 +27,7 @@ struct bk_loop {
 	struct ring_buffer *ring;
 	bool awake;
 	unsigned int drained; /* in this drain */
-	uint64_t lost;	      /* as far as it was said */
+	uint64_t lost;        /* as far as it was said */
 };
 
 static int watch(struct bk_loop *l, int fd, enum what what, uint32_t events, int op)
@@ -81,7 +82,9 @@ int bk_loop_open(struct bk_run *run, struct bk_loop **out)
 		return err;
 	}
 	err = watch(l, l->signals, SIGNAL, EPOLLIN, EPOLL_CTL_ADD);
-	/* a pipe without readers, a terminal that hung up; files cannot be watched and need not be */
+	/*
+	 * a pipe without readers, a terminal that hung up; files cannot be watched and need not be
+	 */
 	if (!err && watch(l, run->out->fd, STDOUT, 0, EPOLL_CTL_ADD) == -ENOMEM)
 		err = -ENOMEM;
 	if (err) {
@@ -177,7 +180,10 @@ static int ring_step(struct bk_loop *l)
 	if (n > 0 && !l->awake) {
 		set_asleep(l, false);
 	} else if (!n && l->awake) {
-		/* the window brought nothing; what came before the word was set is looked for once more */
+		/*
+		 * the window brought nothing; what came before the word was set is looked for once
+		 * more
+		 */
 		set_asleep(l, true);
 		n = drain(l);
 		if (n > 0)
@@ -227,7 +233,8 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 				run->stop = true;
 				break;
 			case SIGNAL: {
-				struct signalfd_siginfo taken; /* else it would still be there when it is unblocked */
+				/* else it would still be there when it is unblocked */
+				struct signalfd_siginfo taken;
 
 				over |= read(l->signals, &taken, sizeof(taken)) == sizeof(taken);
 				break;

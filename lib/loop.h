@@ -17,7 +17,10 @@ struct bk_loop;
 int bk_loop_open(struct bk_run *run, struct bk_loop **loop);
 /* The ring, if the tool has events. */
 int bk_loop_ring(struct bk_loop *loop, int map_fd);
-/* Runs until a signal, the duration, the count, run->stop or a closed stdout. tick: at each interval. */
+/*
+ * Runs until a signal, the duration, the count, run->stop or a closed stdout. tick: at each
+ * interval.
+ */
 int bk_loop_run(struct bk_loop *loop, int (*tick)(struct bk_run *));
 /* Records that are still in the ring. */
 int bk_loop_drain(struct bk_loop *loop);

@@ -40,7 +40,8 @@ static bool in_run(uint32_t inode, char *name, size_t size)
 	while (!found && dir && (d = readdir(dir))) {
 		struct stat st;
 
-		if (d->d_name[0] == '.' || fstatat(dirfd(dir), d->d_name, &st, 0) || st.st_ino != inode)
+		if (d->d_name[0] == '.' || fstatat(dirfd(dir), d->d_name, &st, 0) ||
+		    st.st_ino != inode)
 			continue;
 		found = true;
 		snprintf(name, size, "%.63s", d->d_name);
@@ -76,7 +77,8 @@ static bool in_proc(uint32_t inode, char *name, size_t size)
 		if (!pid || (best && pid > best))
 			continue;
 		snprintf(path, sizeof(path), "%lu/ns/net", pid);
-		if (!fstatat(dirfd(dir), path, &st, 0) && st.st_ino == inode && !is_kernel_thread(dirfd(dir), pid))
+		if (!fstatat(dirfd(dir), path, &st, 0) && st.st_ino == inode &&
+		    !is_kernel_thread(dirfd(dir), pid))
 			best = pid;
 	}
 	if (dir)
@@ -104,6 +106,7 @@ const char *bk_netns_name(uint32_t inode)
 		return e->named ? e->name : NULL;
 	e->inode = inode;
 	e->at = now;
-	e->named = in_run(inode, e->name, sizeof(e->name)) || in_proc(inode, e->name, sizeof(e->name));
+	e->named = in_run(inode, e->name, sizeof(e->name)) ||
+		   in_proc(inode, e->name, sizeof(e->name));
 	return e->named ? e->name : NULL;
 }

@@ -36,28 +36,37 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 	const struct bk_opt shared[] = {
 		BK_LIST('p', "pid", &c->pids, 1, 1 << 22, "PID,...", "only these processes"),
 		BK_LIST(0, "tid", &c->tids, 1, 1 << 22, "TID,...", "only these threads"),
-		BK_STR(0, "comm", &c->comm, "NAME", "only processes of this name; NAME* takes any that begin so"),
-		{ 0, "uid", "USER", "only processes of this user, by name or number", BK_OPT_USER, .to.filter = &c->filter },
-		{ 0, "cgroup", "PATH", "only processes in this cgroup (version 2) or below it", BK_OPT_CGROUP,
+		BK_STR(0, "comm", &c->comm, "NAME",
+		       "only processes of this name; NAME* takes any that begin so"),
+		{ 0, "uid", "USER", "only processes of this user, by name or number", BK_OPT_USER,
 		  .to.filter = &c->filter },
-		{ 0, "netns", "NS", "only this network namespace: name, path or inode", BK_OPT_NETNS,
-		  .to.filter = &c->filter },
+		{ 0, "cgroup", "PATH", "only processes in this cgroup (version 2) or below it",
+		  BK_OPT_CGROUP, .to.filter = &c->filter },
+		{ 0, "netns", "NS", "only this network namespace: name, path or inode",
+		  BK_OPT_NETNS, .to.filter = &c->filter },
 		BK_DURATION('i', "interval", &c->interval, "TIME", "time between reports"),
-		BK_U32('c', "count", &c->count, 1, UINT32_MAX, "N", "stop after N lines, or N reports"),
-		{ 0, "timestamp", "KIND", "time of day, ISO 8601, since the start, CLOCK_MONOTONIC, or none", BK_OPT_ENUM,
+		BK_U32('c', "count", &c->count, 1, UINT32_MAX, "N",
+		       "stop after N lines, or N reports"),
+		{ 0, "timestamp", "KIND",
+		  "time of day, ISO 8601, since the start, CLOCK_MONOTONIC, or none", BK_OPT_ENUM,
 		  .choices = timestamps, .to.choice = &c->timestamp },
-		BK_SIZE(0, "buffer", &c->buffer, "SIZE", "of the ring buffer, rounded up to a power of two (2M)"),
+		BK_SIZE(0, "buffer", &c->buffer, "SIZE",
+			"of the ring buffer, rounded up to a power of two (2M)"),
 		BK_DURATION('d', "duration", &c->duration, "TIME", "stop after this time"),
-		{ 0, "output", "FORMAT", "text or JSON lines", BK_OPT_ENUM, .choices = outputs, .to.choice = &c->output },
+		{ 0, "output", "FORMAT", "text or JSON lines", BK_OPT_ENUM, .choices = outputs,
+		  .to.choice = &c->output },
 		BK_FLAG(0, "json", &c->json, "JSON lines: --output json"),
 		BK_FLAG(0, "no-header", &c->no_header, "no line of headings"),
 		BK_STR(0, "probe", &c->probe, "RUNG", "use this kind of probe and no other"),
-		BK_FLAG(0, "stats", &c->stats, "at the end, what the programs cost and how the books balance"),
-		{ 'v', "verbose", NULL, "say what is done; twice: with libbpf's debug messages", BK_OPT_FLAG, .to.flag = NULL },
+		BK_FLAG(0, "stats", &c->stats,
+			"at the end, what the programs cost and how the books balance"),
+		{ 'v', "verbose", NULL, "say what is done; twice: with libbpf's debug messages",
+		  BK_OPT_FLAG, .to.flag = NULL },
 		{ 'h', "help", NULL, "this text", BK_OPT_FLAG, .to.flag = NULL },
 	};
 	static const unsigned int taken_if[] = {
-		BK_PID, BK_TID, BK_COMM, BK_UID, BK_CGROUP, BK_NETNS, BK_INTERVAL, BK_COUNT, BK_TIMESTAMP, BK_BUFFER,
+		BK_PID,   BK_TID,      BK_COMM,  BK_UID,       BK_CGROUP,
+		BK_NETNS, BK_INTERVAL, BK_COUNT, BK_TIMESTAMP, BK_BUFFER,
 	};
 
 	t->n = 0;
@@ -195,7 +204,8 @@ static int check(struct bk_run *run)
 
 		n -= prefix;
 		if (n > 15 || !n) {
-			bk_error("--comm: '%s' is longer than the 15 bytes that a name can have, or empty", c->comm);
+			bk_error("--comm: '%s' is longer than the 15 bytes that a name can have, or empty",
+				 c->comm);
 			return BK_EXIT_USAGE;
 		}
 		memcpy(f->comm, c->comm, n);
@@ -234,8 +244,9 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 	*s++ = run->tool->synopsis ? '+' : '-';
 	*s++ = ':';
 	for (size_t i = 0; i < t.n; i++) {
-		longs[i] = (struct option){ t.rows[i].name, t.rows[i].arg ? required_argument : no_argument,
-					    NULL, 256 + (int)i };
+		longs[i] = (struct option){ t.rows[i].name,
+					    t.rows[i].arg ? required_argument : no_argument, NULL,
+					    256 + (int)i };
 		if (t.rows[i].letter) {
 			*s++ = t.rows[i].letter;
 			if (t.rows[i].arg)
@@ -250,17 +261,20 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 		const char *bad;
 
 		for (size_t i = 0; i < t.n; i++)
-			if (c == 256 + (int)i || (c < 256 && t.rows[i].letter && c == t.rows[i].letter))
+			if (c == 256 + (int)i ||
+			    (c < 256 && t.rows[i].letter && c == t.rows[i].letter))
 				o = &t.rows[i];
 		if (c == 1) {
-			bk_error("'%s' is one argument too many: this tool takes options only", optarg);
+			bk_error("'%s' is one argument too many: this tool takes options only",
+				 optarg);
 			return bk_usage(run);
 		}
 		if (!o) {
 			const char *arg = argv[optind > 0 ? optind - 1 : 0];
 
 			if (c == ':' && optopt >= 256 && optopt < 256 + (int)t.n)
-				bk_error("--%s needs a value: %s", t.rows[optopt - 256].name, t.rows[optopt - 256].arg);
+				bk_error("--%s needs a value: %s", t.rows[optopt - 256].name,
+					 t.rows[optopt - 256].arg);
 			else if (c == ':')
 				bk_error("-%c needs a value: %s", optopt, value_of(&t, optopt));
 			else if (optopt >= 256 && optopt < 256 + (int)t.n)
@@ -287,7 +301,8 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 		}
 	}
 	if (optind < argc) {
-		bk_error("'%s' is one argument too many: this tool takes options only", argv[optind]);
+		bk_error("'%s' is one argument too many: this tool takes options only",
+			 argv[optind]);
 		return bk_usage(run);
 	}
 	err = check(run);
@@ -302,7 +317,8 @@ static void help_row(const struct bk_opt *o)
 	int n;
 
 	n = snprintf(left, sizeof(left), o->letter ? "-%c, " : "    ", o->letter);
-	n += snprintf(left + n, sizeof(left) - n, "--%s%s%s", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+	n += snprintf(left + n, sizeof(left) - n, "--%s%s%s", o->name, o->arg ? " " : "",
+		      o->arg ? o->arg : "");
 	if (n > 26)
 		printf("  %s\n  %-26s  %s", left, "", o->help);
 	else
@@ -407,8 +423,9 @@ void bk_complete(const struct bk_tool *tool, const char *opt)
 		const struct bk_opt *o = &t.rows[i];
 
 		if (opt) {
-			if (!strncmp(opt, "--", 2) ? !strcmp(opt + 2, o->name) :
-						     opt[0] == '-' && o->letter && opt[1] == o->letter && !opt[2])
+			if (!strncmp(opt, "--", 2) ?
+				    !strcmp(opt + 2, o->name) :
+				    opt[0] == '-' && o->letter && opt[1] == o->letter && !opt[2])
 				complete_values(tool, o);
 			continue;
 		}

@@ -74,12 +74,15 @@ static bool locked_down(const char *how)
 const char *bk_why_refused(void)
 {
 	if (in_user_namespace())
-		return "bpfkit runs in a user namespace, whose root has no say over the kernel: run it outside of the container";
+		return "bpfkit runs in a user namespace, whose root has no say over the kernel: "
+		       "run it outside of the container";
 	if (locked_down("confidentiality"))
-		return "the kernel is locked down (confidentiality), which forbids reading its memory";
+		return "the kernel is locked down (confidentiality), which forbids reading its "
+		       "memory";
 	if (locked_down("integrity"))
 		return "the kernel is locked down (integrity), which forbids some kinds of probes";
-	return "a security policy of this system (an LSM, seccomp or a kernel built without it) forbids it";
+	return "a security policy of this system (an LSM, seccomp or a kernel built without "
+	       "it) forbids it";
 }
 
 int bk_preflight(unsigned int needs)
@@ -90,7 +93,8 @@ int bk_preflight(unsigned int needs)
 		return 0; /* then the kernel will say it */
 	if (needs & BK_NEED_BPF && !effective(&c, CAP_SYS_ADMIN) &&
 	    !(effective(&c, CAP_BPF) && effective(&c, CAP_PERFMON))) {
-		bk_error("the capabilities CAP_BPF and CAP_PERFMON are missing: run it as root (sudo)");
+		bk_error(
+			"the capabilities CAP_BPF and CAP_PERFMON are missing: run it as root (sudo)");
 		return BK_EXIT_LACKING;
 	}
 	if (needs & BK_NEED_NET_ADMIN && !effective(&c, CAP_NET_ADMIN)) {

@@ -92,7 +92,7 @@ size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
 {
 	static struct {
 		uint64_t sampled; /* when the offset was read */
-		int64_t offset;	  /* CLOCK_REALTIME less CLOCK_MONOTONIC */
+		int64_t offset;   /* CLOCK_REALTIME less CLOCK_MONOTONIC */
 		time_t second;
 		int kind;
 		bool json;
@@ -118,7 +118,8 @@ size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
 		c.sampled = now;
 	}
 	wall = mono_ns + c.offset;
-	if ((time_t)(wall / 1000000000) != c.second || !c.text[0] || c.kind != kind || c.json != json) {
+	if ((time_t)(wall / 1000000000) != c.second || !c.text[0] || c.kind != kind ||
+	    c.json != json) {
 		c.second = wall / 1000000000;
 		c.kind = kind;
 		c.json = json;
@@ -128,7 +129,8 @@ size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
 			strcpy(c.zone, "Z");
 		else
 			strftime(c.zone, sizeof(c.zone), "%z", &tm);
-		strftime(c.text, sizeof(c.text), json || kind == BK_TIME_ISO ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &tm);
+		strftime(c.text, sizeof(c.text),
+			 json || kind == BK_TIME_ISO ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &tm);
 	}
 	return snprintf(buf, 40, "%s.%06llu%s", c.text, (unsigned long long)(wall / 1000 % 1000000),
 			json || kind == BK_TIME_ISO ? c.zone : "");
@@ -190,7 +192,8 @@ static int attach(struct bk_run *run, struct any_skel *skel)
 	if (!run->books)
 		return -EINVAL;
 	if (run->events) {
-		err = bk_loop_ring(run->loop, bpf_object__find_map_fd_by_name(skel->obj, "bk_events"));
+		err = bk_loop_ring(run->loop,
+				   bpf_object__find_map_fd_by_name(skel->obj, "bk_events"));
 		if (err)
 			return err;
 		run->books->asleep = 1;
@@ -234,21 +237,28 @@ static int start_on(struct bk_run *run, struct any_skel **out, const char **what
 
 static int refused(struct bk_run *run, int err, const char *what)
 {
-	const char *cause = bk_log_cause(), *on = run->rung ? run->rung : "", *with = run->rung ? " with the probe " : "";
+	const char *cause = bk_log_cause(), *on = run->rung ? run->rung : "",
+		   *with = run->rung ? " with the probe " : "";
 
 	if (err == -EPERM || err == -EACCES) {
-		bk_error("cannot %s%s%s: the kernel refuses (%s): %s", what, with, on, strerror(-err),
-			 err == -EACCES && cause ? cause : bk_why_refused());
+		bk_error("cannot %s%s%s: the kernel refuses (%s): %s", what, with, on,
+			 strerror(-err), err == -EACCES && cause ? cause : bk_why_refused());
 		return err == -EPERM ? BK_EXIT_LACKING : BK_EXIT_FAILED;
 	}
-	if (err == -ENOENT && access("/sys/kernel/tracing/events", X_OK) && access("/sys/kernel/debug/tracing/events", X_OK))
+	if (err == -ENOENT && access("/sys/kernel/tracing/events", X_OK) &&
+	    access("/sys/kernel/debug/tracing/events", X_OK))
 		cause = "this probe needs tracefs (mount -t tracefs tracefs /sys/kernel/tracing)";
-	bk_error("cannot %s%s%s: %s%s%s", what, with, on, strerror(-err), cause ? ": " : "", cause ? cause : "");
-	return err == -ENOENT || err == -ESRCH || err == -EOPNOTSUPP || err == -ENOSYS ? BK_EXIT_LACKING :
-											  BK_EXIT_FAILED;
+	bk_error("cannot %s%s%s: %s%s%s", what, with, on, strerror(-err), cause ? ": " : "",
+		 cause ? cause : "");
+	return err == -ENOENT || err == -ESRCH || err == -EOPNOTSUPP || err == -ENOSYS ?
+		       BK_EXIT_LACKING :
+		       BK_EXIT_FAILED;
 }
 
-/* The best rung that this kernel takes, decided by trying. Returns -1 to go on, else the exit status. */
+/*
+ * The best rung that this kernel takes, decided by trying. Returns -1 to go on, else the exit
+ * status.
+ */
 static int start(struct bk_run *run, struct any_skel **skel)
 {
 	static const char *const none[] = { NULL, NULL };
@@ -264,8 +274,10 @@ static int start(struct bk_run *run, struct any_skel **skel)
 		if (!err) {
 			bk_debug("attached after %.1f ms%s%s%s%s", (bk_now() - run->began_ns) / 1e6,
 				 run->rung ? " with the probe " : "", run->rung ? run->rung : "",
-				 run->tool->blind && run->tool->blind[i] ? ", which cannot see " : "",
-				 run->tool->blind && run->tool->blind[i] ? run->tool->blind[i] : "");
+				 run->tool->blind && run->tool->blind[i] ? ", which cannot see " :
+									   "",
+				 run->tool->blind && run->tool->blind[i] ? run->tool->blind[i] :
+									   "");
 			return -1;
 		}
 		if (err == -ECANCELED)
@@ -301,15 +313,18 @@ static struct costs read_costs(struct bk_run *run)
 			c.missed_known = false;
 			continue;
 		}
-		if (len < offsetof(struct bpf_prog_info, recursion_misses) + sizeof(info.recursion_misses))
+		if (len < offsetof(struct bpf_prog_info, recursion_misses) +
+				  sizeof(info.recursion_misses))
 			c.missed_known = false;
 		else
 			c.missed += info.recursion_misses;
 		if (run->opts.stats)
-			bk_note(run->timed ? "%s: ran %llu times, %llu ns each" : "%s: how often it ran is unknown",
-				bpf_program__name(p),
-				(unsigned long long)info.run_cnt,
-				(unsigned long long)(info.run_cnt ? info.run_time_ns / info.run_cnt : 0));
+			bk_note(run->timed ? "%s: ran %llu times, %llu ns each" :
+					     "%s: how often it ran is unknown",
+				bpf_program__name(p), (unsigned long long)info.run_cnt,
+				(unsigned long long)(info.run_cnt ?
+							     info.run_time_ns / info.run_cnt :
+							     0));
 	}
 	return c;
 }
@@ -335,17 +350,20 @@ static void close_books(struct bk_run *run)
 		bk_json_end(o);
 	}
 	if (lost)
-		bk_warn("%llu events were lost: the ring buffer was full; a larger one may help (--buffer)",
+		bk_warn("%llu events were lost: the ring buffer was full; "
+			"a larger one may help (--buffer)",
 			(unsigned long long)lost);
 	if (c.missed)
-		bk_warn("%llu events were missed: they came while the program was already running on that CPU",
+		bk_warn("%llu events were missed: they came while the program was already "
+			"running on that CPU",
 			(unsigned long long)c.missed);
 	if (!run->opts.stats)
 		return;
 	if (run->events)
-		bk_note("printed %llu, filtered %llu, lost %llu, left after the last that was asked for %llu",
-			(unsigned long long)run->printed, (unsigned long long)filtered, (unsigned long long)lost,
-			(unsigned long long)run->unprinted);
+		bk_note("printed %llu, filtered %llu, lost %llu, "
+				"left after the last that was asked for %llu",
+			(unsigned long long)run->printed, (unsigned long long)filtered,
+			(unsigned long long)lost, (unsigned long long)run->unprinted);
 	else
 		bk_note("filtered %llu", (unsigned long long)filtered);
 	if (c.missed_known)
@@ -395,7 +413,8 @@ static void start_lines(struct bk_run *run)
 		bk_heading(run, run->cols);
 	}
 	if (!run->events && run->opts.interval && isatty(STDERR_FILENO) && !o->json)
-		bk_note("a report every %.3g s; Ctrl-C ends with what there is", run->opts.interval / 1e9);
+		bk_note("a report every %.3g s; Ctrl-C ends with what there is",
+			run->opts.interval / 1e9);
 	bk_flush(o);
 }
 
@@ -487,7 +506,8 @@ int bk_run(struct bk_run *run)
 		stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 		run->timed = stats_fd >= 0;
 		if (stats_fd < 0)
-			bk_warn("--stats: the kernel does not measure run times here: %s", strerror(-stats_fd));
+			bk_warn("--stats: the kernel does not measure run times here: %s",
+				strerror(-stats_fd));
 	}
 	status = start(run, &skel);
 	if (status != -1)

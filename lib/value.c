@@ -37,7 +37,8 @@ const char *bk_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *v)
 		return "not a whole number";
 	if (n < min || n > max) {
 		if (max == UINT64_MAX || max == UINT32_MAX)
-			snprintf(range, sizeof(range), "out of range: at %s %llu", n < min ? "least" : "most",
+			snprintf(range, sizeof(range), "out of range: at %s %llu",
+				 n < min ? "least" : "most",
 				 (unsigned long long)(n < min ? min : max));
 		else
 			snprintf(range, sizeof(range), "out of range: from %llu to %llu",
@@ -54,8 +55,14 @@ const char *bk_parse_duration(const char *s, uint64_t *ns)
 		const char *unit;
 		uint64_t ns;
 	} units[] = {
-		{ "", 1000000000 }, { "s", 1000000000 }, { "ms", 1000000 }, { "us", 1000 },
-		{ "ns", 1 }, { "m", 60000000000 }, { "min", 60000000000 }, { "h", 3600000000000 },
+		{ "", 1000000000 },
+		{ "s", 1000000000 },
+		{ "ms", 1000000 },
+		{ "us", 1000 },
+		{ "ns", 1 },
+		{ "m", 60000000000 },
+		{ "min", 60000000000 },
+		{ "h", 3600000000000 },
 	};
 	const char *bad = "not a time such as 10, 1.5s, 200ms or 2m";
 	uint64_t whole, part = 0, scale = 1, v;
@@ -265,7 +272,9 @@ const char *bk_parse_cgroup(const char *s, uint64_t *id, uint32_t *level)
 
 const char *bk_parse_netns(const char *s, uint32_t *inode)
 {
-	const char *bad = strchr(s, '/') ? "not a network namespace" :
+	const char *bad =
+		strchr(s, '/') ?
+			"not a network namespace" :
 			"not a network namespace: no such name in /run/netns, no path, no inode number";
 	char path[512];
 	struct stat st;

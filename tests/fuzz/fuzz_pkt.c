@@ -24,7 +24,8 @@ static const char *grows(const struct pkt *a, const struct pkt *b)
 		return "the fragment changed";
 	if (a->flags & PKT_PAYLOAD && a->payload != b->payload)
 		return "the payload changed";
-	if (a->flags & (PKT_V4 | PKT_V6) && (memcmp(a->src, b->src, 16) || memcmp(a->dst, b->dst, 16)))
+	if (a->flags & (PKT_V4 | PKT_V6) &&
+	    (memcmp(a->src, b->src, 16) || memcmp(a->dst, b->dst, 16)))
 		return "the addresses changed";
 	if (!(a->flags & PKT_TRUNCATED) && b->flags & PKT_TRUNCATED && !(b->flags & PKT_MALFORMED))
 		return "truncated with more bytes";
@@ -43,7 +44,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!why && n >= 14 && before.flags & PKT_MAC)
 			why = grows(&before, &p);
 		if (why) {
-			fprintf(stderr, "%u of %zu bytes, want %u: %s: flags %#x\n", n, size, want, why, p.flags);
+			fprintf(stderr, "%u of %zu bytes, want %u: %s: flags %#x\n", n, size, want,
+				why, p.flags);
 			abort();
 		}
 		before = p;

@@ -64,7 +64,8 @@ static void taken(unsigned int kind, const char *s)
 	if (kind == 5 || kind == 6) {
 		unsigned int most = v.net.family == 4 ? 32 : 128;
 
-		if ((v.net.family != 4 && v.net.family != 6) || v.net.bits > most || (kind == 6 && v.net.bits != most))
+		if ((v.net.family != 4 && v.net.family != 6) || v.net.bits > most ||
+		    (kind == 6 && v.net.bits != most))
 			wrong(s, "no network");
 		for (unsigned int i = v.net.bits; i < 128; i++)
 			if (v.net.addr[i / 8] & 0x80 >> i % 8)

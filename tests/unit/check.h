@@ -50,7 +50,10 @@ static inline bool check_utf8(const char *s, size_t n)
 	return true;
 }
 
-/* Bytes that a terminal may get from a stranger: no control byte, no C1, no bidi control, all UTF-8. */
+/*
+ * Bytes that a terminal may get from a stranger: no control byte, no C1, no bidi control, all
+ * UTF-8.
+ */
 static inline bool check_harmless(const char *s, size_t n)
 {
 	static const char *const bad[] = {
@@ -107,7 +110,9 @@ static inline int check_hex(const char *s, const char *end, int min, int max, un
 	return n < min ? 0 : n;
 }
 
-/* Undoes the escapes of text. Returns the length, or -1 where there is something that is no escape. */
+/*
+ * Undoes the escapes of text. Returns the length, or -1 where there is something that is no escape.
+ */
 static inline long check_unescape(const char *s, size_t n, char *d)
 {
 	const char *end = s + n;

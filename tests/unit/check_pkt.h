@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What holds of whatever pkt_parse() makes of any bytes. Used by the unit test and the fuzz target. */
+/*
+ * What holds of whatever pkt_parse() makes of any bytes. Used by the unit test and the fuzz target.
+ */
 #ifndef CHECK_PKT_H
 #define CHECK_PKT_H
 

@@ -6,7 +6,9 @@
 
 static void test_look_up(void **state)
 {
-	struct bk_enum_val vals[] = { { 1, (char *)"ONE" }, { 5, (char *)"Five" }, { UINT32_MAX, (char *)"LAST" } };
+	struct bk_enum_val vals[] = { { 1, (char *)"ONE" },
+				      { 5, (char *)"Five" },
+				      { UINT32_MAX, (char *)"LAST" } };
 	const struct bk_enum e = { ARRAY_LEN(vals), vals }, none = { 0, NULL };
 	uint32_t v = 23;
 

@@ -36,22 +36,20 @@ static void put_name(struct bk_out *o, const void *rec)
 	bk_put_text(o, r->ptr, strlen(r->ptr));
 }
 
-static const struct bk_col every[] = {
-	BK_COL("TIME", "time", BK_COL_TIME, -8, struct record, time),
-	BK_COL("U8", "u8", BK_COL_U8, 4, struct record, u8),
-	BK_COL("U16", "u16", BK_COL_U16, 6, struct record, u16),
-	BK_COL("U32", "u32", BK_COL_U32, 0, struct record, u32),
-	BK_COL("S32", "s32", BK_COL_S32, 0, struct record, s32),
-	BK_COL("U64", "u64", BK_COL_U64, 0, struct record, u64),
-	BK_COL("YES", "yes", BK_COL_BOOL, 0, struct record, yes),
-	BK_COL("MAC", "mac", BK_COL_MAC, 0, struct record, mac),
-	BK_COL("STR", "str", BK_COL_STR, -9, struct record, str),
-	BK_COL("PTR", "ptr", BK_COL_PTR, 0, struct record, ptr),
-	BK_COL("IP", "ip", BK_COL_IP, 0, struct record, ip),
-	{ "SUM", "sum", BK_COL_U64, 3, .put = put_sum },
-	{ "NAME", "name", BK_COL_STR, -12, .put = put_name },
-	{ .kind = BK_COL_END }
-};
+static const struct bk_col every[] = { BK_COL("TIME", "time", BK_COL_TIME, -8, struct record, time),
+				       BK_COL("U8", "u8", BK_COL_U8, 4, struct record, u8),
+				       BK_COL("U16", "u16", BK_COL_U16, 6, struct record, u16),
+				       BK_COL("U32", "u32", BK_COL_U32, 0, struct record, u32),
+				       BK_COL("S32", "s32", BK_COL_S32, 0, struct record, s32),
+				       BK_COL("U64", "u64", BK_COL_U64, 0, struct record, u64),
+				       BK_COL("YES", "yes", BK_COL_BOOL, 0, struct record, yes),
+				       BK_COL("MAC", "mac", BK_COL_MAC, 0, struct record, mac),
+				       BK_COL("STR", "str", BK_COL_STR, -9, struct record, str),
+				       BK_COL("PTR", "ptr", BK_COL_PTR, 0, struct record, ptr),
+				       BK_COL("IP", "ip", BK_COL_IP, 0, struct record, ip),
+				       { "SUM", "sum", BK_COL_U64, 3, .put = put_sum },
+				       { "NAME", "name", BK_COL_STR, -12, .put = put_name },
+				       { .kind = BK_COL_END } };
 
 static struct bk_out out;
 static struct bk_run run;
@@ -99,8 +97,17 @@ static const char *emit(const struct bk_col *cols, const struct record *r, bool 
 static struct record sample(void)
 {
 	struct record r = {
-		.time = 1500000000, .u64 = 64, .u32 = 32, .s32 = -32, .u16 = 16, .u8 = 8, .yes = true,
-		.mac = { 1, 2, 3, 4, 5, 0xaf }, .str = "eth0", .ptr = "host", .ip = { .family = 4, .bits = 32 },
+		.time = 1500000000,
+		.u64 = 64,
+		.u32 = 32,
+		.s32 = -32,
+		.u16 = 16,
+		.u8 = 8,
+		.yes = true,
+		.mac = { 1, 2, 3, 4, 5, 0xaf },
+		.str = "eth0",
+		.ptr = "host",
+		.ip = { .family = 4, .bits = 32 },
 	};
 
 	inet_pton(AF_INET, "10.0.0.1", r.ip.addr);
@@ -111,32 +118,43 @@ static void test_all_kinds(void **state)
 {
 	struct record r = sample();
 
-	assert_string_equal(emit(every, &r, false),
-			    "1.500000    8     16 32 -32 64 true 01:02:03:04:05:af eth0      host 10.0.0.1  24 eth0/host\n");
-	assert_string_equal(emit(every, &r, true),
-			    "{\"type\":\"kind\",\"time\":\"1.500000\",\"u8\":8,\"u16\":16,\"u32\":32,\"s32\":-32,"
-			    "\"u64\":64,\"yes\":true,\"mac\":\"01:02:03:04:05:af\",\"str\":\"eth0\",\"ptr\":\"host\","
-			    "\"ip\":\"10.0.0.1\",\"sum\":24,\"name\":\"eth0/host\"}\n");
+	assert_string_equal(
+		emit(every, &r, false),
+		"1.500000    8     16 32 -32 64 true 01:02:03:04:05:af eth0      host 10.0.0.1  24 eth0/host\n");
+	assert_string_equal(
+		emit(every, &r, true),
+		"{\"type\":\"kind\",\"time\":\"1.500000\",\"u8\":8,\"u16\":16,\"u32\":32,\"s32\":-32,"
+		"\"u64\":64,\"yes\":true,\"mac\":\"01:02:03:04:05:af\",\"str\":\"eth0\",\"ptr\":\"host\","
+		"\"ip\":\"10.0.0.1\",\"sum\":24,\"name\":\"eth0/host\"}\n");
 	assert_int_equal(run.printed, 2);
 }
 
 static void test_limits(void **state)
 {
 	struct record r = {
-		.time = 0, .u64 = UINT64_MAX, .u32 = UINT32_MAX, .s32 = INT32_MIN, .u16 = UINT16_MAX, .u8 = UINT8_MAX,
-		.mac = { 255, 255, 255, 255, 255, 255 }, .str = "12345678" /* no NUL */, .ptr = "",
+		.time = 0,
+		.u64 = UINT64_MAX,
+		.u32 = UINT32_MAX,
+		.s32 = INT32_MIN,
+		.u16 = UINT16_MAX,
+		.u8 = UINT8_MAX,
+		.mac = { 255, 255, 255, 255, 255, 255 },
+		.str = "12345678" /* no NUL */,
+		.ptr = "",
 		.ip = { .family = 6, .bits = 128 },
 	};
 
 	memset(r.ip.addr, 0xff, sizeof(r.ip.addr));
-	assert_string_equal(emit(every, &r, false),
-			    "0.000000  255  65535 4294967295 -2147483648 18446744073709551615 false ff:ff:ff:ff:ff:ff "
-			    "12345678   ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65790 12345678/\n");
-	assert_string_equal(emit(every, &r, true),
-			    "{\"type\":\"kind\",\"time\":\"0.000000\",\"u8\":255,\"u16\":65535,\"u32\":4294967295,"
-			    "\"s32\":-2147483648,\"u64\":18446744073709551615,\"yes\":false,\"mac\":\"ff:ff:ff:ff:ff:ff\","
-			    "\"str\":\"12345678\",\"ptr\":\"\",\"ip\":\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\","
-			    "\"sum\":65790,\"name\":\"12345678/\"}\n");
+	assert_string_equal(
+		emit(every, &r, false),
+		"0.000000  255  65535 4294967295 -2147483648 18446744073709551615 false ff:ff:ff:ff:ff:ff "
+		"12345678   ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65790 12345678/\n");
+	assert_string_equal(
+		emit(every, &r, true),
+		"{\"type\":\"kind\",\"time\":\"0.000000\",\"u8\":255,\"u16\":65535,\"u32\":4294967295,"
+		"\"s32\":-2147483648,\"u64\":18446744073709551615,\"yes\":false,\"mac\":\"ff:ff:ff:ff:ff:ff\","
+		"\"str\":\"12345678\",\"ptr\":\"\",\"ip\":\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\","
+		"\"sum\":65790,\"name\":\"12345678/\"}\n");
 	r.s32 = INT32_MAX;
 	assert_non_null(strstr(emit(every, &r, true), "\"s32\":2147483647,"));
 }
@@ -156,19 +174,19 @@ static void test_heading(void **state)
 	bk_heading(&run, cols);
 	assert_string_equal(written(), "LEFT     RIGHT L\n");
 	assert_string_equal(emit(cols, &r, false), "5            5 5\n");
-	assert_string_equal(emit(cols, &r, true), "{\"type\":\"kind\",\"left\":5,\"json_only\":5,\"last\":5}\n");
+	assert_string_equal(emit(cols, &r, true),
+			    "{\"type\":\"kind\",\"left\":5,\"json_only\":5,\"last\":5}\n");
 }
 
 /* A heading and its values begin, or end, at the same place. */
 static void test_heading_is_aligned(void **state)
 {
 	struct record r = sample();
-	static const struct bk_col cols[] = {
-		BK_COL("A", "a", BK_COL_U8, 5, struct record, u8),
-		BK_COL("BCD", "b", BK_COL_STR, -8, struct record, str),
-		BK_COL("E", "e", BK_COL_U16, 4, struct record, u16),
-		{ .kind = BK_COL_END }
-	};
+	static const struct bk_col cols[] = { BK_COL("A", "a", BK_COL_U8, 5, struct record, u8),
+					      BK_COL("BCD", "b", BK_COL_STR, -8, struct record,
+						     str),
+					      BK_COL("E", "e", BK_COL_U16, 4, struct record, u16),
+					      { .kind = BK_COL_END } };
 
 	bk_heading(&run, cols);
 	assert_string_equal(written(), "    A BCD         E\n");
@@ -210,16 +228,16 @@ static void test_has(void **state)
 	assert_string_equal(emit(cols, &r, true), "{\"type\":\"kind\",\"put\":24}\n");
 	r.has = HAS_A | HAS_B | 1ULL << 63;
 	assert_string_equal(emit(cols, &r, false), "  8 eth0   16 24\n");
-	assert_string_equal(emit(cols, &r, true), "{\"type\":\"kind\",\"a\":8,\"ab\":\"eth0\",\"h\":16,\"put\":24}\n");
+	assert_string_equal(emit(cols, &r, true),
+			    "{\"type\":\"kind\",\"a\":8,\"ab\":\"eth0\",\"h\":16,\"put\":24}\n");
 }
 
 static void test_null(void **state)
 {
-	static const struct bk_col cols[] = {
-		BK_COL(NULL, "ptr", BK_COL_PTR, 0, struct record, ptr),
-		BK_COL(NULL, "u8", BK_COL_U8, 0, struct record, u8),
-		{ .kind = BK_COL_END }
-	};
+	static const struct bk_col cols[] = { BK_COL(NULL, "ptr", BK_COL_PTR, 0, struct record,
+						     ptr),
+					      BK_COL(NULL, "u8", BK_COL_U8, 0, struct record, u8),
+					      { .kind = BK_COL_END } };
 	struct record r = { .u8 = 3 };
 
 	assert_string_equal(emit(cols, &r, true), "{\"type\":\"kind\",\"u8\":3}\n");
@@ -272,8 +290,11 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(test_all_kinds), TEST(test_limits), TEST(test_heading), TEST(test_heading_is_aligned),
-		TEST(test_no_time), TEST(test_has), TEST(test_null), TEST(test_strangers), TEST(test_many_lines),
+		TEST(test_all_kinds),  TEST(test_limits),
+		TEST(test_heading),    TEST(test_heading_is_aligned),
+		TEST(test_no_time),    TEST(test_has),
+		TEST(test_null),       TEST(test_strangers),
+		TEST(test_many_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

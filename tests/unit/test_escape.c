@@ -130,8 +130,9 @@ static void test_code_points(void **state)
 		char s[4], out[BK_ESCAPE_MAX(4)], want[16];
 		size_t n = check_encode(s, cp), len;
 		unsigned int back = 0;
-		bool harmful = cp < 0xa0 || cp == 0x61c || cp == 0x200e || cp == 0x200f || cp == 0x2028 ||
-			       cp == 0x2029 || (cp >= 0x202a && cp <= 0x202e) || (cp >= 0x2066 && cp <= 0x2069);
+		bool harmful = cp < 0xa0 || cp == 0x61c || cp == 0x200e || cp == 0x200f ||
+			       cp == 0x2028 || cp == 0x2029 || (cp >= 0x202a && cp <= 0x202e) ||
+			       (cp >= 0x2066 && cp <= 0x2069);
 
 		if (cp >> 11 == 0x1b) { /* surrogates are no characters */
 			assert_int_equal(bk_utf8(s, n, &back), 0);
@@ -215,7 +216,8 @@ static void test_invalid_sticks(void **state)
 
 static void test_longest(void **state)
 {
-	static const char *const worst[] = { "\x01", "\x7f", "\xc2\x80", "\xff", "\\", "\"", "\xe2\x80\xa8" };
+	static const char *const worst[] = { "\x01", "\x7f", "\xc2\x80",    "\xff",
+					     "\\",   "\"",   "\xe2\x80\xa8" };
 	char s[3000];
 
 	for (size_t i = 0; i < ARRAY_LEN(worst); i++) {
@@ -229,7 +231,8 @@ static void test_longest(void **state)
 
 static void test_random_bytes(void **state)
 {
-	static const char hot[] = "\x00\x1b\x7f\x80\xbf\xc2\xe0\xe2\x80\xa8\xed\xa0\xf0\x9f\x98\xf4\x8f\xff\\\"az";
+	static const char hot[] =
+		"\x00\x1b\x7f\x80\xbf\xc2\xe0\xe2\x80\xa8\xed\xa0\xf0\x9f\x98\xf4\x8f\xff\\\"az";
 	uint64_t seed = 23;
 	char s[64];
 
@@ -237,7 +240,8 @@ static void test_random_bytes(void **state)
 		size_t n = test_random(&seed) % sizeof(s);
 
 		for (size_t k = 0; k < n; k++)
-			s[k] = i & 1 ? (char)test_random(&seed) : hot[test_random(&seed) % (sizeof(hot) - 1)];
+			s[k] = i & 1 ? (char)test_random(&seed) :
+				       hot[test_random(&seed) % (sizeof(hot) - 1)];
 		check_any(s, n);
 	}
 }
@@ -245,14 +249,10 @@ static void test_random_bytes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bytes),
-		cmocka_unit_test(test_pairs_of_bytes),
-		cmocka_unit_test(test_code_points),
-		cmocka_unit_test(test_invalid),
-		cmocka_unit_test(test_empty),
-		cmocka_unit_test(test_mixed),
-		cmocka_unit_test(test_invalid_sticks),
-		cmocka_unit_test(test_longest),
+		cmocka_unit_test(test_bytes),          cmocka_unit_test(test_pairs_of_bytes),
+		cmocka_unit_test(test_code_points),    cmocka_unit_test(test_invalid),
+		cmocka_unit_test(test_empty),          cmocka_unit_test(test_mixed),
+		cmocka_unit_test(test_invalid_sticks), cmocka_unit_test(test_longest),
 		cmocka_unit_test(test_random_bytes),
 	};
 

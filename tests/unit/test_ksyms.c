@@ -6,7 +6,7 @@
 static struct symbol {
 	uint64_t addr;
 	char name[128], module[64];
-} *syms;
+} * syms;
 static size_t n_syms;
 
 static int by_addr(const void *a, const void *b)
@@ -30,8 +30,8 @@ static const char *read_symbols(void)
 		struct symbol s = { 0 };
 		char type;
 
-		if (sscanf(line, "%llx %c %127s [%63[^]]]", &addr, &type, s.name, s.module) < 3 || !addr ||
-		    !strchr("tTwW", type))
+		if (sscanf(line, "%llx %c %127s [%63[^]]]", &addr, &type, s.name, s.module) < 3 ||
+		    !addr || !strchr("tTwW", type))
 			continue;
 		s.addr = addr;
 		if (n_syms == cap) {
@@ -53,7 +53,8 @@ static const char *read_symbols(void)
 static bool is_one_of(uint64_t addr, const char *name, const char *module)
 {
 	for (size_t i = 0; i < n_syms && syms[i].addr <= addr; i++)
-		if (syms[i].addr == addr && !strcmp(syms[i].name, name) && !strcmp(syms[i].module, module ? module : ""))
+		if (syms[i].addr == addr && !strcmp(syms[i].name, name) &&
+		    !strcmp(syms[i].module, module ? module : ""))
 			return true;
 	return false;
 }
@@ -76,7 +77,8 @@ static uint64_t next_address(uint64_t addr)
 }
 
 static const char *const functions[] = {
-	"schedule", "vfs_read", "vfs_write", "do_sys_openat2", "kfree_skb_reason", "kfree_skb", "ip_rcv", "tcp_v4_rcv",
+	"schedule",         "vfs_read",  "vfs_write", "do_sys_openat2",
+	"kfree_skb_reason", "kfree_skb", "ip_rcv",    "tcp_v4_rcv",
 };
 
 static void test_known_functions(void **state)
@@ -231,12 +233,9 @@ static void test_range_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_known_functions),
-		cmocka_unit_test(test_many),
-		cmocka_unit_test(test_modules),
-		cmocka_unit_test(test_nothing),
-		cmocka_unit_test(test_ranges),
-		cmocka_unit_test(test_range_names),
+		cmocka_unit_test(test_known_functions), cmocka_unit_test(test_many),
+		cmocka_unit_test(test_modules),         cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_ranges),          cmocka_unit_test(test_range_names),
 	};
 	const char *why = read_symbols();
 	int failed;

@@ -60,7 +60,8 @@ static void test_long(void **state)
 
 static libbpf_print_fn_t print;
 
-static __attribute__((format(printf, 2, 3))) void libbpf_says(enum libbpf_print_level level, const char *fmt, ...)
+static __attribute__((format(printf, 2, 3))) void libbpf_says(enum libbpf_print_level level,
+							      const char *fmt, ...)
 {
 	va_list ap;
 
@@ -87,12 +88,14 @@ static void test_cause(void **state)
 	libbpf_says(LIBBPF_DEBUG, "libbpf: loading\n");
 	libbpf_says(LIBBPF_INFO, "libbpf: something\n");
 	cause = bk_log_cause();
-	libbpf_says(LIBBPF_WARN, "libbpf: map 'x': failed to create: %s(-1)\n", "Operation not permitted");
+	libbpf_says(LIBBPF_WARN, "libbpf: map 'x': failed to create: %s(-1)\n",
+		    "Operation not permitted");
 	libbpf_says(LIBBPF_WARN, "libbpf: failed to load object\n");
 	said = capture_end(&c);
 	assert_null(cause);
 	assert_string_equal(said, "");
-	assert_string_equal(bk_log_cause(), "map 'x': failed to create: Operation not permitted(-1)"); /* the first */
+	assert_string_equal(bk_log_cause(),
+			    "map 'x': failed to create: Operation not permitted(-1)"); /* the first */
 	bk_log_forget();
 	assert_null(bk_log_cause());
 }
@@ -100,9 +103,10 @@ static void test_cause(void **state)
 static void test_cause_of_the_verifier(void **state)
 {
 	libbpf_says(LIBBPF_WARN, "libbpf: prog 'p': BPF program load failed: Permission denied\n");
-	libbpf_says(LIBBPF_WARN,
-		    "libbpf: prog 'p': -- BEGIN PROG LOAD LOG --\n0: (79) r1 = *(u64 *)(r1 +8)\nR1 invalid mem access\n"
-		    "verification time 23 usec\nstack depth 8\nprocessed 1 insns (limit 1000000)\n-- END PROG LOAD LOG --\n");
+	libbpf_says(
+		LIBBPF_WARN,
+		"libbpf: prog 'p': -- BEGIN PROG LOAD LOG --\n0: (79) r1 = *(u64 *)(r1 +8)\nR1 invalid mem access\n"
+		"verification time 23 usec\nstack depth 8\nprocessed 1 insns (limit 1000000)\n-- END PROG LOAD LOG --\n");
 	libbpf_says(LIBBPF_WARN, "libbpf: failed to load object 'p'\n");
 	assert_string_equal(bk_log_cause(), "R1 invalid mem access");
 }
@@ -110,7 +114,9 @@ static void test_cause_of_the_verifier(void **state)
 /* It has been wrong since 5.11. */
 static void test_no_memory_limit(void **state)
 {
-	libbpf_says(LIBBPF_WARN, "libbpf: permission error while running as root; try raising 'ulimit -l'? current value: 8M\n");
+	libbpf_says(
+		LIBBPF_WARN,
+		"libbpf: permission error while running as root; try raising 'ulimit -l'? current value: 8M\n");
 	assert_null(bk_log_cause());
 }
 

@@ -113,12 +113,9 @@ static void test_failure(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_duration),
-		cmocka_unit_test(test_interval),
-		cmocka_unit_test(test_signal),
-		cmocka_unit_test(test_signals_are_given_back),
-		cmocka_unit_test(test_closed_stdout),
-		cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_duration),      cmocka_unit_test(test_interval),
+		cmocka_unit_test(test_signal),        cmocka_unit_test(test_signals_are_given_back),
+		cmocka_unit_test(test_closed_stdout), cmocka_unit_test(test_failure),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -62,16 +62,18 @@ static int with_a_name(void)
 	const char *name;
 	int fd;
 
-	if (unshare(CLONE_NEWNS | CLONE_NEWNET) && unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET))
+	if (unshare(CLONE_NEWNS | CLONE_NEWNET) &&
+	    unshare(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWNET))
 		return SKIPPED;
-	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) || mount("none", "/run", "tmpfs", 0, NULL) ||
-	    mkdir("/run/netns", 0755))
+	if (mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", "/run", "tmpfs", 0, NULL) || mkdir("/run/netns", 0755))
 		return SKIPPED;
 	fd = open("/run/netns/blue", O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || mount("/proc/thread-self/ns/net", "/run/netns/blue", NULL, MS_BIND, NULL))
 		return SKIPPED;
 	close(fd);
-	if (bk_parse_netns("blue", &inode) || inode == outside || inode != inode_of("/proc/thread-self/ns/net"))
+	if (bk_parse_netns("blue", &inode) || inode == outside ||
+	    inode != inode_of("/proc/thread-self/ns/net"))
 		return 1;
 	name = bk_netns_name(inode);
 	if (!name || strcmp(name, "blue"))

@@ -20,7 +20,8 @@ static struct {
 static const struct bk_opt rows[] = {
 	BK_FLAG('f', "flag", &opt.flag, "a flag"),
 	BK_FLAG('t', "other", &opt.other, ".begins with a dot and has a \\ in it"),
-	BK_U32('c', "number", &opt.number, 5, 10, "N", "a number, whose letter --count has elsewhere"),
+	BK_U32('c', "number", &opt.number, 5, 10, "N",
+	       "a number, whose letter --count has elsewhere"),
 	BK_SIZE(0, "size", &opt.size, "SIZE", "a size"),
 	BK_DURATION('w', "wait", &opt.time, "TIME", "a time"),
 	BK_STR(0, "text", &opt.text, "TEXT", "a text"),
@@ -44,7 +45,8 @@ static const struct bk_tool tool = {
 	.opts = rows,
 };
 
-static const struct bk_tool bare = { .name = "bare", .summary = "A tool without options of its own" };
+static const struct bk_tool bare = { .name = "bare",
+				     .summary = "A tool without options of its own" };
 
 static struct bk_run run;
 static const char *said; /* on stderr */
@@ -61,7 +63,8 @@ static int parse_of(const struct bk_tool *t, const char *line)
 	memset(&opt, 0, sizeof(opt));
 	run.tool = t;
 	snprintf(copy, sizeof(copy), "%s", line);
-	for (word = strtok_r(copy, " ", &save); word && argc <= ARGS; word = strtok_r(NULL, " ", &save))
+	for (word = strtok_r(copy, " ", &save); word && argc <= ARGS;
+	     word = strtok_r(NULL, " ", &save))
 		argv[argc++] = strcmp(word, "''") ? word : word + 2;
 	bk_log_init(t->name, 0);
 	c = capture_begin(STDERR_FILENO);
@@ -263,10 +266,13 @@ static void test_another_letter(void **state)
 	bad("-r x", "--interval");
 }
 
-/* A letter that a tool gives to a shared option is its own, too, and wins over another's default. */
+/*
+ * A letter that a tool gives to a shared option is its own, too, and wins over another's default.
+ */
 static void test_another_letter_wins(void **state)
 {
-	static const struct bk_opt letters[] = { BK_LETTER('c', "duration"), { .type = BK_OPT_END } };
+	static const struct bk_opt letters[] = { BK_LETTER('c', "duration"),
+						 { .type = BK_OPT_END } };
 	const struct bk_tool t = { .name = "letters", .common = EVERYTHING, .opts = letters };
 	int status = parse_of(&t, "-c 5s");
 
@@ -282,8 +288,9 @@ static void test_another_letter_wins(void **state)
 static void test_not_taken(void **state)
 {
 	static const char *const lines[] = {
-		"-p 1", "--pid 1", "--tid 1", "--comm x", "--uid 0", "--cgroup /", "--netns 1", "-i 1", "--interval 1",
-		"-c 1", "--count 1", "--timestamp iso", "--buffer 1M", "-f", "-r 1",
+		"-p 1",       "--pid 1",         "--tid 1",     "--comm x",     "--uid 0",
+		"--cgroup /", "--netns 1",       "-i 1",        "--interval 1", "-c 1",
+		"--count 1",  "--timestamp iso", "--buffer 1M", "-f",           "-r 1",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
@@ -298,17 +305,40 @@ static void test_bad_values(void **state)
 	static const struct {
 		const char *line, *names;
 	} lines[] = {
-		{ "-c 4", "--number" }, { "-c 11", "--number" }, { "--number x", "--number" }, { "-c -1", "--number" },
-		{ "--number=", "--number" }, { "--size 1T", "--size" }, { "-w 1.", "--wait" }, { "-w 0", "--wait" },
-		{ "--text ''", "--text" }, { "-e yellow", "--colour" }, { "-e ''", "--colour" }, { "-e re", "--colour" },
-		{ "--port 65536", "--port" }, { "--port 1,,2", "--port" }, { "--net 10.0.0.0/33", "--net" },
-		{ "--host 10.0.0.0/8", "--host" }, { "--host example.org", "--host" },
-		{ "-I 1234567890123456", "--ifname" }, { "-I ''", "--ifname" }, { "-p 0", "--pid" },
-		{ "-p 4194305", "--pid" }, { "--uid no-such-user-here", "--uid" }, { "--uid 4294967295", "--uid" },
-		{ "--cgroup no-such-cgroup", "--cgroup" }, { "--netns no-such-name-here", "--netns" },
-		{ "--count 0", "--count" }, { "--count 4294967296", "--count" }, { "-r 1x", "--interval" },
-		{ "-d 0", "--duration" }, { "--timestamp utc", "--timestamp" }, { "--output xml", "--output" },
-		{ "--buffer x", "--buffer" }, { "--buffer 2G", "--buffer" }, { "--probe kprobe", "--probe" },
+		{ "-c 4", "--number" },
+		{ "-c 11", "--number" },
+		{ "--number x", "--number" },
+		{ "-c -1", "--number" },
+		{ "--number=", "--number" },
+		{ "--size 1T", "--size" },
+		{ "-w 1.", "--wait" },
+		{ "-w 0", "--wait" },
+		{ "--text ''", "--text" },
+		{ "-e yellow", "--colour" },
+		{ "-e ''", "--colour" },
+		{ "-e re", "--colour" },
+		{ "--port 65536", "--port" },
+		{ "--port 1,,2", "--port" },
+		{ "--net 10.0.0.0/33", "--net" },
+		{ "--host 10.0.0.0/8", "--host" },
+		{ "--host example.org", "--host" },
+		{ "-I 1234567890123456", "--ifname" },
+		{ "-I ''", "--ifname" },
+		{ "-p 0", "--pid" },
+		{ "-p 4194305", "--pid" },
+		{ "--uid no-such-user-here", "--uid" },
+		{ "--uid 4294967295", "--uid" },
+		{ "--cgroup no-such-cgroup", "--cgroup" },
+		{ "--netns no-such-name-here", "--netns" },
+		{ "--count 0", "--count" },
+		{ "--count 4294967296", "--count" },
+		{ "-r 1x", "--interval" },
+		{ "-d 0", "--duration" },
+		{ "--timestamp utc", "--timestamp" },
+		{ "--output xml", "--output" },
+		{ "--buffer x", "--buffer" },
+		{ "--buffer 2G", "--buffer" },
+		{ "--probe kprobe", "--probe" },
 		{ "--probe ''", "--probe" },
 	};
 
@@ -330,11 +360,23 @@ static void test_bad_options(void **state)
 	static const struct {
 		const char *line, *names;
 	} lines[] = {
-		{ "-Z", "-Z" }, { "-fZ", "-Z" }, { "--nonsense", "--nonsense" }, { "--nonsense=1", "--nonsense" },
-		{ "--t", "--t" }, { "-c", "-c" }, { "-fc", "-c" }, { "--number", "--number" }, { "--flag=1", "--flag" },
-		{ "--json=x", "--json" }, { "argument", "'argument'" }, { "-f argument", "'argument'" },
-		{ "argument -f", "'argument'" }, { "-- argument", "'argument'" }, { "-", "'-'" },
-		{ "-?", "-?" }, { "-:", "-:" },
+		{ "-Z", "-Z" },
+		{ "-fZ", "-Z" },
+		{ "--nonsense", "--nonsense" },
+		{ "--nonsense=1", "--nonsense" },
+		{ "--t", "--t" },
+		{ "-c", "-c" },
+		{ "-fc", "-c" },
+		{ "--number", "--number" },
+		{ "--flag=1", "--flag" },
+		{ "--json=x", "--json" },
+		{ "argument", "'argument'" },
+		{ "-f argument", "'argument'" },
+		{ "argument -f", "'argument'" },
+		{ "-- argument", "'argument'" },
+		{ "-", "'-'" },
+		{ "-?", "-?" },
+		{ "-:", "-:" },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
@@ -380,12 +422,24 @@ static const struct {
 	{ 0, "net", "NET", "a network" },
 	{ 0, "host", "ADDR", "an address" },
 	{ 'I', "ifname", "NAME", "an interface" },
-	{ 'p', "pid", "PID,...", "" }, { 0, "tid", "TID,...", "" }, { 0, "comm", "NAME", "" }, { 0, "uid", "USER", "" },
-	{ 0, "cgroup", "PATH", "" }, { 0, "netns", "NS", "" }, { 'r', "interval", "TIME", "" },
-	{ 0, "count", "N", "" }, { 0, "timestamp", "KIND", "" }, { 0, "buffer", "SIZE", "" },
-	{ 'd', "duration", "TIME", "" }, { 0, "output", "FORMAT", "" }, { 0, "json", NULL, "" },
-	{ 0, "no-header", NULL, "" }, { 0, "probe", "RUNG", "" }, { 0, "stats", NULL, "" },
-	{ 'v', "verbose", NULL, "" }, { 'h', "help", NULL, "" },
+	{ 'p', "pid", "PID,...", "" },
+	{ 0, "tid", "TID,...", "" },
+	{ 0, "comm", "NAME", "" },
+	{ 0, "uid", "USER", "" },
+	{ 0, "cgroup", "PATH", "" },
+	{ 0, "netns", "NS", "" },
+	{ 'r', "interval", "TIME", "" },
+	{ 0, "count", "N", "" },
+	{ 0, "timestamp", "KIND", "" },
+	{ 0, "buffer", "SIZE", "" },
+	{ 'd', "duration", "TIME", "" },
+	{ 0, "output", "FORMAT", "" },
+	{ 0, "json", NULL, "" },
+	{ 0, "no-header", NULL, "" },
+	{ 0, "probe", "RUNG", "" },
+	{ 0, "stats", NULL, "" },
+	{ 'v', "verbose", NULL, "" },
+	{ 'h', "help", NULL, "" },
 };
 
 static void expect_text(const char *text, const char *line)
@@ -410,11 +464,13 @@ static void test_help(void **state)
 	assert_true(begins(text, "Usage: sample [OPTION]...\nA tool with every type of option.\n"));
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
 		if (expected[i].letter)
-			snprintf(line, sizeof(line), "  -%c, --%s", expected[i].letter, expected[i].name);
+			snprintf(line, sizeof(line), "  -%c, --%s", expected[i].letter,
+				 expected[i].name);
 		else
 			snprintf(line, sizeof(line), "      --%s", expected[i].name);
 		if (expected[i].arg)
-			snprintf(line + strlen(line), sizeof(line) - strlen(line), " %s", expected[i].arg);
+			snprintf(line + strlen(line), sizeof(line) - strlen(line), " %s",
+				 expected[i].arg);
 		expect_text(text, line);
 		assert_non_null(strstr(text, expected[i].help));
 	}
@@ -455,11 +511,12 @@ static void test_man(void **state)
 	expect_text(text, ".El\n");
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
 		if (expected[i].letter)
-			snprintf(line, sizeof(line), ".It Fl %c , Fl Fl %s", expected[i].letter, expected[i].name);
+			snprintf(line, sizeof(line), ".It Fl %c , Fl Fl %s", expected[i].letter,
+				 expected[i].name);
 		else
 			snprintf(line, sizeof(line), ".It Fl Fl %s", expected[i].name);
-		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%s\n", expected[i].arg ? " Ar " : "",
-			 expected[i].arg ? expected[i].arg : "");
+		snprintf(line + strlen(line), sizeof(line) - strlen(line), "%s%s\n",
+			 expected[i].arg ? " Ar " : "", expected[i].arg ? expected[i].arg : "");
 		expect_text(text, line);
 	}
 	/* text is no request, a backslash no escape, a minus no hyphen */

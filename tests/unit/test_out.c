@@ -76,8 +76,25 @@ static void test_printf_long(void **state)
 static void test_u64(void **state)
 {
 	static const uint64_t v[] = {
-		0, 1, 9, 10, 11, 99, 100, 101, 999, 1000, INT32_MAX, UINT32_MAX, (uint64_t)UINT32_MAX + 1, INT64_MAX,
-		(uint64_t)INT64_MAX + 1, 9999999999999999999ULL, 10000000000000000000ULL, UINT64_MAX - 1, UINT64_MAX,
+		0,
+		1,
+		9,
+		10,
+		11,
+		99,
+		100,
+		101,
+		999,
+		1000,
+		INT32_MAX,
+		UINT32_MAX,
+		(uint64_t)UINT32_MAX + 1,
+		INT64_MAX,
+		(uint64_t)INT64_MAX + 1,
+		9999999999999999999ULL,
+		10000000000000000000ULL,
+		UINT64_MAX - 1,
+		UINT64_MAX,
 	};
 	char want[32];
 
@@ -90,7 +107,9 @@ static void test_u64(void **state)
 
 static void test_s64(void **state)
 {
-	static const int64_t v[] = { 0, 1, -1, 9, -9, 10, -10, INT32_MIN, INT32_MAX, INT64_MIN, INT64_MIN + 1, INT64_MAX };
+	static const int64_t v[] = {
+		0, 1, -1, 9, -9, 10, -10, INT32_MIN, INT32_MAX, INT64_MIN, INT64_MIN + 1, INT64_MAX
+	};
 	char want[32];
 
 	for (size_t i = 0; i < ARRAY_LEN(v); i++) {
@@ -113,8 +132,17 @@ static void test_mac(void **state)
 static void test_ip(void **state)
 {
 	static const char *const texts[] = {
-		"0.0.0.0", "10.0.0.1", "255.255.255.255", "100.99.9.10", "::", "::1", "fe80::1", "2001:db8::ff00:42:8329",
-		"::ffff:1.2.3.4", "1:2:3:4:5:6:7:8", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		"0.0.0.0",
+		"10.0.0.1",
+		"255.255.255.255",
+		"100.99.9.10",
+		"::",
+		"::1",
+		"fe80::1",
+		"2001:db8::ff00:42:8329",
+		"::ffff:1.2.3.4",
+		"1:2:3:4:5:6:7:8",
+		"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -159,7 +187,8 @@ static void test_all_bytes(void **state)
 /* A long text is escaped in pieces; where they end makes no difference. */
 static void test_pieces(void **state)
 {
-	static const char *const parts[] = { "\xf0\x9f\x98\x80", "\xe2\x82\xac", "\xc3\xa9", "\xe2\x80\xae" };
+	static const char *const parts[] = { "\xf0\x9f\x98\x80", "\xe2\x82\xac", "\xc3\xa9",
+					     "\xe2\x80\xae" };
 	static char s[4096], want[BK_ESCAPE_MAX(sizeof(s))];
 
 	for (size_t p = 0; p < ARRAY_LEN(parts); p++)
@@ -182,7 +211,8 @@ static void test_pieces(void **state)
 static void test_pieces_of_invalid(void **state)
 {
 	static const char *const parts[] = {
-		"\xf0\x9f\x98\x80\x80", "\xe2\x82\xac\x80", "\xc3\xa9\x80\x80", "\x80\x80\x80\x80\x80\x80", "\xff\x80\xf0\x9f",
+		"\xf0\x9f\x98\x80\x80",     "\xe2\x82\xac\x80", "\xc3\xa9\x80\x80",
+		"\x80\x80\x80\x80\x80\x80", "\xff\x80\xf0\x9f",
 	};
 	static char s[2048], want[BK_ESCAPE_MAX(sizeof(s))];
 
@@ -197,8 +227,8 @@ static void test_pieces_of_invalid(void **state)
 			bk_put_text(&out, s, sizeof(s));
 			written();
 			if (strcmp(test_text, want))
-				fail_msg("%zu bytes, then part %zu: '%.40s', expected '%.40s'", before, p,
-					 test_text + before, want + before);
+				fail_msg("%zu bytes, then part %zu: '%.40s', expected '%.40s'",
+					 before, p, test_text + before, want + before);
 		}
 }
 
@@ -228,8 +258,9 @@ static void test_larger_than_the_buffer(void **state)
 static void test_everything_at_the_end(void **state)
 {
 	static char want[2 * sizeof(out.buf)];
-	const char *const tail = "c18446744073709551615-922337203685477580801:02:03:04:05:06"
-				 "1.2.3.4\\x1b\\xff7,\"a\":\"\\u001b\xef\xbf\xbd\",\"a_hex\":\"1bff\"  abcd ef ";
+	const char *const tail =
+		"c18446744073709551615-922337203685477580801:02:03:04:05:06"
+		"1.2.3.4\\x1b\\xff7,\"a\":\"\\u001b\xef\xbf\xbd\",\"a_hex\":\"1bff\"  abcd ef ";
 
 	for (size_t before = sizeof(out.buf) - 700; before <= sizeof(out.buf); before++) {
 		memset(want, '.', before);
@@ -331,7 +362,10 @@ static void test_cells_across_the_end(void **state)
 		assert_memory_equal(test_text + i * (sizeof(line) - 1), line, sizeof(line) - 1);
 }
 
-/* A long cell that begins just before the end: its start is still there when its blanks go in front. */
+/*
+ * A long cell that begins just before the end: its start is still there when its blanks go in
+ * front.
+ */
 static void test_long_cell_across_the_end(void **state)
 {
 	static char text[3000], want[4000];
@@ -367,8 +401,10 @@ static void test_json(void **state)
 	bk_json_end(&out);
 	written();
 	assert_true(check_json_line(test_text, strlen(test_text)));
-	assert_string_equal(test_text, "{\"type\":\"drop\",\"zero\":0,\"most\":18446744073709551615,\"yes\":true,"
-				       "\"no\":false,\"empty\":\"\",\"name\":\"e\\\"th\\\\0\\u000a\",\"raw\":[]}\n");
+	assert_string_equal(
+		test_text,
+		"{\"type\":\"drop\",\"zero\":0,\"most\":18446744073709551615,\"yes\":true,"
+		"\"no\":false,\"empty\":\"\",\"name\":\"e\\\"th\\\\0\\u000a\",\"raw\":[]}\n");
 }
 
 /* NAME_hex is there exactly if the bytes are no UTF-8, and has all of them. */
@@ -380,7 +416,8 @@ static void test_json_hex(void **state)
 		{ "\xc3\xa9", "{\"type\":\"t\",\"n\":\"\xc3\xa9\"}\n" },
 		{ "\x1b", "{\"type\":\"t\",\"n\":\"\\u001b\"}\n" },
 		{ "a\xff", "{\"type\":\"t\",\"n\":\"a\xef\xbf\xbd\",\"n_hex\":\"61ff\"}\n" },
-		{ "\xe2\x82", "{\"type\":\"t\",\"n\":\"\xef\xbf\xbd\xef\xbf\xbd\",\"n_hex\":\"e282\"}\n" },
+		{ "\xe2\x82",
+		  "{\"type\":\"t\",\"n\":\"\xef\xbf\xbd\xef\xbf\xbd\",\"n_hex\":\"e282\"}\n" },
 		{ "\xef\xbf\xbd", "{\"type\":\"t\",\"n\":\"\xef\xbf\xbd\"}\n" },
 	};
 
@@ -423,7 +460,8 @@ static void test_json_round_trip(void **state)
 				back[got] = (char)v;
 			}
 		} else {
-			assert_non_null(check_json_string(p + 4, test_text + strlen(test_text), back, &got));
+			assert_non_null(check_json_string(p + 4, test_text + strlen(test_text),
+							  back, &got));
 		}
 		assert_int_equal(got, n);
 		assert_memory_equal(back, s, n);
@@ -543,12 +581,32 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 	const struct CMUnitTest tests[] = {
-		TEST(test_init), TEST(test_puts), TEST(test_printf_long), TEST(test_u64), TEST(test_s64), TEST(test_mac),
-		TEST(test_ip), TEST(test_strangers), TEST(test_all_bytes), TEST(test_pieces), TEST(test_pieces_of_invalid),
-		TEST(test_larger_than_the_buffer), TEST(test_everything_at_the_end), TEST(test_cells),
-		TEST(test_cells_count_characters), TEST(test_row_of_cells), TEST(test_cells_across_the_end),
-		TEST(test_long_cell_across_the_end), TEST(test_json), TEST(test_json_hex), TEST(test_json_round_trip),
-		TEST(test_closed_pipe), TEST(test_full), TEST(test_partial_write), TEST(test_bad_descriptor), TEST(test_slow_reader),
+		TEST(test_init),
+		TEST(test_puts),
+		TEST(test_printf_long),
+		TEST(test_u64),
+		TEST(test_s64),
+		TEST(test_mac),
+		TEST(test_ip),
+		TEST(test_strangers),
+		TEST(test_all_bytes),
+		TEST(test_pieces),
+		TEST(test_pieces_of_invalid),
+		TEST(test_larger_than_the_buffer),
+		TEST(test_everything_at_the_end),
+		TEST(test_cells),
+		TEST(test_cells_count_characters),
+		TEST(test_row_of_cells),
+		TEST(test_cells_across_the_end),
+		TEST(test_long_cell_across_the_end),
+		TEST(test_json),
+		TEST(test_json_hex),
+		TEST(test_json_round_trip),
+		TEST(test_closed_pipe),
+		TEST(test_full),
+		TEST(test_partial_write),
+		TEST(test_bad_descriptor),
+		TEST(test_slow_reader),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

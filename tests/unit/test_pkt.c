@@ -269,7 +269,10 @@ static void lengths(void)
 	}
 }
 
-/* After lengths() something was made to contradict itself: seen from so many bytes on, without the flags given. */
+/*
+ * After lengths() something was made to contradict itself: seen from so many bytes on, without the
+ * flags given.
+ */
 static void malformed(unsigned int not, unsigned int need)
 {
 	without(not);

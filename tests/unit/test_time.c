@@ -35,7 +35,8 @@ static void test_rel(void **state)
 	assert_string_equal(text_of(BK_TIME_REL, false, 5000000000), "0.000000");
 	assert_string_equal(text_of(BK_TIME_REL, false, 6500000000), "1.500000");
 	assert_string_equal(text_of(BK_TIME_REL, true, 6500000000), "1.500000");
-	assert_string_equal(text_of(BK_TIME_REL, false, 4999999999), "0.000000"); /* older than the start */
+	assert_string_equal(text_of(BK_TIME_REL, false, 4999999999),
+			    "0.000000"); /* older than the start */
 	run.start_ns = 0;
 }
 
@@ -86,7 +87,8 @@ static void test_wall(void **state)
 	expect_wall(BK_TIME_ISO, false, "XXX3", "%Y-%m-%dT%H:%M:%S-0300", 500);
 	expect_wall(BK_TIME_WALL, true, "XXX-5:30", "%Y-%m-%dT%H:%M:%SZ", 600);
 	expect_wall(BK_TIME_ISO, true, "XXX3", "%Y-%m-%dT%H:%M:%SZ", 700);
-	expect_wall(BK_TIME_NONE, true, "UTC", "%Y-%m-%dT%H:%M:%SZ", 800); /* a record always has its time */
+	expect_wall(BK_TIME_NONE, true, "UTC", "%Y-%m-%dT%H:%M:%SZ",
+		    800); /* a record always has its time */
 	expect_wall(BK_TIME_WALL, false, "UTC", "%H:%M:%S", 0);
 }
 
@@ -116,10 +118,8 @@ static void test_clock(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_mono),
-		cmocka_unit_test(test_rel),
-		cmocka_unit_test(test_wall),
-		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_mono),  cmocka_unit_test(test_rel),
+		cmocka_unit_test(test_wall),  cmocka_unit_test(test_order),
 		cmocka_unit_test(test_clock),
 	};
 

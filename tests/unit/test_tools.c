@@ -45,12 +45,14 @@ static void test_names(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
 		assert_true(i == 0 || strcmp(tools[i - 1]->name, tools[i]->name) < 0); /* sorted */
 		assert_non_null(tools[i]->summary);
-		assert_true(*tools[i]->summary && tools[i]->summary[strlen(tools[i]->summary) - 1] != '.');
+		assert_true(*tools[i]->summary &&
+			    tools[i]->summary[strlen(tools[i]->summary) - 1] != '.');
 		assert_in_range(tools[i]->group, 0, BK_GROUPS - 1);
 		for (const struct bk_alias *a = tools[i]->aliases; a && a->name; a++)
 			for (size_t k = 0; k < ARRAY_LEN(tools); k++) {
 				assert_string_not_equal(a->name, tools[k]->name);
-				for (const struct bk_alias *b = tools[k]->aliases; b && b->name; b++)
+				for (const struct bk_alias *b = tools[k]->aliases; b && b->name;
+				     b++)
 					assert_true(a == b || strcmp(a->name, b->name));
 			}
 	}
@@ -71,24 +73,29 @@ static void test_options(void **state)
 				if (!strcmp(p->name, o->name))
 					fail_msg("%s has --%s twice", tool, o->name);
 				if (o->letter && p->letter == o->letter)
-					fail_msg("%s has -%c twice: --%s, --%s", tool, o->letter, p->name, o->name);
+					fail_msg("%s has -%c twice: --%s, --%s", tool, o->letter,
+						 p->name, o->name);
 			}
 			if (is_shared(o->name) != (o->type == BK_OPT_SHARED))
 				fail_msg("%s: --%s is %s", tool, o->name,
-					 is_shared(o->name) ? "a shared option, too" : "no shared option");
+					 is_shared(o->name) ? "a shared option, too" :
+							      "no shared option");
 			if (o->letter == 'h' || o->letter == 'v')
-				fail_msg("%s takes -%c away from --help or --verbose", tool, o->letter);
+				fail_msg("%s takes -%c away from --help or --verbose", tool,
+					 o->letter);
 			if (o->type == BK_OPT_SHARED)
 				continue;
 			if (!o->help || !*o->help || o->help[strlen(o->help) - 1] == '.')
-				fail_msg("%s: the help of --%s is missing or ends with a stop", tool, o->name);
+				fail_msg("%s: the help of --%s is missing or ends with a stop",
+					 tool, o->name);
 			if (!o->arg != (o->type == BK_OPT_FLAG))
 				fail_msg("%s: --%s takes a value or does not?", tool, o->name);
 			if (!o->to.flag)
 				fail_msg("%s: --%s goes nowhere", tool, o->name);
 			if (!o->choices != (o->type != BK_OPT_ENUM))
 				fail_msg("%s: --%s has choices or has not?", tool, o->name);
-			if ((o->type == BK_OPT_U32 || o->type == BK_OPT_LIST) && (o->min > o->max || o->max > UINT32_MAX))
+			if ((o->type == BK_OPT_U32 || o->type == BK_OPT_LIST) &&
+			    (o->min > o->max || o->max > UINT32_MAX))
 				fail_msg("%s: --%s takes no number", tool, o->name);
 		}
 }
@@ -147,8 +154,10 @@ static void test_columns(void **state)
 
 			if (!name)
 				fail_msg("%s: a column that is nowhere", tool);
-			if (!c->put && (c->kind == BK_COL_STR ? !c->size : c->size != size_of(c->kind)))
-				fail_msg("%s: the column %s has a member of %u bytes", tool, name, c->size);
+			if (!c->put &&
+			    (c->kind == BK_COL_STR ? !c->size : c->size != size_of(c->kind)))
+				fail_msg("%s: the column %s has a member of %u bytes", tool, name,
+					 c->size);
 			for (const char *p = c->name; p && *p; p++)
 				if (!islower(*p) && !isdigit(*p) && *p != '_')
 					fail_msg("%s: '%s' is no name in JSON", tool, name);
@@ -158,7 +167,8 @@ static void test_columns(void **state)
 			if (c->name && !strcmp(c->name, "type"))
 				fail_msg("%s: a column has the name of the record's type", tool);
 			if (c->head && (int)strlen(c->head) > abs(c->width) && c->width)
-				fail_msg("%s: the heading %s is wider than its column", tool, c->head);
+				fail_msg("%s: the heading %s is wider than its column", tool,
+					 c->head);
 		}
 }
 
@@ -169,9 +179,12 @@ static void test_examples(void **state)
 			size_t left = strcspn(p, "\t\n"), right = strcspn(p + left, "\n");
 
 			if (p[left] != '\t' || p[left + right] != '\n' || !left || right < 2)
-				fail_msg("%s: an example that is no COMMAND, tab, MEANING, newline: %s", tools[i]->name, p);
-			if (!memmem(p, left, tools[i]->name, strlen(tools[i]->name)) && !tools[i]->aliases)
-				fail_msg("%s: an example of something else: %.*s", tools[i]->name, (int)left, p);
+				fail_msg("%s: an example that is no COMMAND, tab, MEANING, newline: %s",
+					 tools[i]->name, p);
+			if (!memmem(p, left, tools[i]->name, strlen(tools[i]->name)) &&
+			    !tools[i]->aliases)
+				fail_msg("%s: an example of something else: %.*s", tools[i]->name,
+					 (int)left, p);
 			p += left + right + 1;
 		}
 }

@@ -4,8 +4,12 @@
 
 #include "test.h"
 
-/* The macro's value is compared with the enumerator of the same name: a difference does not compile. */
-#define UAPI(name, value) _Static_assert((name) == (value), #name " is not what <linux/bpf.h> says");
+/*
+ * The macro's value is compared with the enumerator of the same name: a difference does not
+ * compile.
+ */
+#define UAPI(name, value) \
+	_Static_assert((name) == (value), #name " is not what <linux/bpf.h> says");
 #include "uapi.def"
 #undef UAPI
 

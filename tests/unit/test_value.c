@@ -19,7 +19,8 @@ static void good(parser *parse, const char *s, uint64_t want)
 	if (bad)
 		fail_msg("'%s' is refused: %s", s, bad);
 	if (v != want)
-		fail_msg("'%s' is %llu, expected %llu", s, (unsigned long long)v, (unsigned long long)want);
+		fail_msg("'%s' is %llu, expected %llu", s, (unsigned long long)v,
+			 (unsigned long long)want);
 }
 
 /* Returns what is said, which must be there, and nothing may have been written. */
@@ -41,9 +42,32 @@ static const char *bad(parser *parse, const char *s)
 }
 
 static const char *const no_numbers[] = {
-	"", " ", "-1", "+1", "-0", " 1", "1 ", "1\n", "1x", "x1", "1.0", "1e3", "1,", ",1", "0x", "0xg", "0x-1",
-	"0x 1", "x", "--1", "one", "18446744073709551616", "99999999999999999999999999999", "0x10000000000000000",
-	"\xd9\xa3", "\xff",
+	"",
+	" ",
+	"-1",
+	"+1",
+	"-0",
+	" 1",
+	"1 ",
+	"1\n",
+	"1x",
+	"x1",
+	"1.0",
+	"1e3",
+	"1,",
+	",1",
+	"0x",
+	"0xg",
+	"0x-1",
+	"0x 1",
+	"x",
+	"--1",
+	"one",
+	"18446744073709551616",
+	"99999999999999999999999999999",
+	"0x10000000000000000",
+	"\xd9\xa3",
+	"\xff",
 };
 
 /* ---- whole numbers ---- */
@@ -132,8 +156,8 @@ static void test_duration(void **state)
 static void test_duration_bad(void **state)
 {
 	static const char *const no_times[] = {
-		".5", "1.", "1.s", "1..5", "1.5.5", "1 s", "1sec", "1S", "1MS", "1d", "1w", "s", "ms", "1m30s",
-		"1,5", "0x10", "1e3", "1.5x", "1.-5", "inf", "nan", "1.5 ",
+		".5", "1.", "1.s",   "1..5", "1.5.5", "1 s", "1sec", "1S",   "1MS", "1d",  "1w",
+		"s",  "ms", "1m30s", "1,5",  "0x10",  "1e3", "1.5x", "1.-5", "inf", "nan", "1.5 ",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(no_numbers); i++)
@@ -156,7 +180,8 @@ static void test_duration_bad(void **state)
 static void test_size(void **state)
 {
 	static const char *const no_sizes[] = {
-		"k", "M", "1kk", "1kb", "1kB", "1KiB", "1T", "1 k", "1.5M", "-1k", "1k ", "0x", "0xk", "1e6",
+		"k",   "M",    "1kk", "1kb", "1kB", "1KiB", "1T",
+		"1 k", "1.5M", "-1k", "1k ", "0x",  "0xk",  "1e6",
 	};
 
 	good(bk_parse_size, "0", 0);
@@ -212,8 +237,26 @@ static void test_list(void **state)
 {
 	static const char sixteen[] = "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16";
 	static const char *const none[] = {
-		"", ",", "1,", ",1", "1,,2", "1;2", "1, 2", "1 ,2", "0", "65536", "1,0", "1,65536", "-1", "1-2", "a",
-		"1,b", "1,2,", "0000000000000001", "99999999999999999999", "1.5",
+		"",
+		",",
+		"1,",
+		",1",
+		"1,,2",
+		"1;2",
+		"1, 2",
+		"1 ,2",
+		"0",
+		"65536",
+		"1,0",
+		"1,65536",
+		"-1",
+		"1-2",
+		"a",
+		"1,b",
+		"1,2,",
+		"0000000000000001",
+		"99999999999999999999",
+		"1.5",
 	};
 	uint32_t v[16];
 	char more[64];
@@ -264,11 +307,34 @@ static void bad_net(const char *s, bool host)
 static void test_net(void **state)
 {
 	static const char *const none[] = {
-		"", "/", "/8", "10", "10.0.0", "10.0.0.0.0", "10.0.0.256", "10.0.0.0/33", "10.0.0.0/", "10.0.0.0/-1",
-		"10.0.0.0/8/8", "10.0.0.0/a", "10.0.0.0 /8", " 10.0.0.0", "10.0.0.0/255.0.0.0", "::/129", "::/", ":",
-		":::", "1::2::3", "fe80::1%eth0", "g::", "localhost", "1:2:3:4:5:6:7:8:9", "12345::",
+		"",
+		"/",
+		"/8",
+		"10",
+		"10.0.0",
+		"10.0.0.0.0",
+		"10.0.0.256",
+		"10.0.0.0/33",
+		"10.0.0.0/",
+		"10.0.0.0/-1",
+		"10.0.0.0/8/8",
+		"10.0.0.0/a",
+		"10.0.0.0 /8",
+		" 10.0.0.0",
+		"10.0.0.0/255.0.0.0",
+		"::/129",
+		"::/",
+		":",
+		":::",
+		"1::2::3",
+		"fe80::1%eth0",
+		"g::",
+		"localhost",
+		"1:2:3:4:5:6:7:8:9",
+		"12345::",
 		"1111:2222:3333:4444:5555:6666:7777:8888:9999:aaaa:bbbb:cccc",
-		"0000:0000:0000:0000:0000:0000:255.255.255.255x", "\xff",
+		"0000:0000:0000:0000:0000:0000:255.255.255.255x",
+		"\xff",
 	};
 	char s[64], want[64];
 
@@ -281,7 +347,8 @@ static void test_net(void **state)
 	good_net("::/0", false, "::", 0);
 	good_net("fe80::1", false, "fe80::1", 128);
 	good_net("::ffff:1.2.3.4", false, "::ffff:1.2.3.4", 128);
-	good_net("0000:0000:0000:0000:0000:ffff:255.255.255.255", false, "::ffff:255.255.255.255", 128);
+	good_net("0000:0000:0000:0000:0000:ffff:255.255.255.255", false, "::ffff:255.255.255.255",
+		 128);
 	for (size_t i = 0; i < ARRAY_LEN(none); i++)
 		bad_net(none[i], false);
 	/* the bits that do not count are cleared, whatever their number */
@@ -498,7 +565,8 @@ static void test_netns(void **state)
 /* An inode number of something else would match nothing, in silence. */
 static void test_netns_of_another_kind(void **state)
 {
-	static const char *const others[] = { "/etc/passwd", "/", "/proc/self/ns/mnt", "/dev/null" };
+	static const char *const others[] = { "/etc/passwd", "/", "/proc/self/ns/mnt",
+					      "/dev/null" };
 
 	for (size_t i = 0; i < ARRAY_LEN(others); i++)
 		if (!access(others[i], F_OK))

@@ -2,8 +2,9 @@
 /*
  * No wakeup is lost. A thread makes events at intervals around the reader's batch window, so that
  * the reader is met awake, asleep and on its way from one to the other, while the producer lingers
- * between taking the reader's word and submitting, for longer than the reader's window. Each event must be read long before the
- * longest sleep (SLEEP_MS in lib/loop.c) could have saved it. Needs bpf_loop (5.17). Exit status 77: this machine cannot run it.
+ * between taking the reader's word and submitting, for longer than the reader's window.
+ * Each event must be read long before the longest sleep (SLEEP_MS in lib/loop.c) could have saved
+ * it. Needs bpf_loop (5.17). Exit status 77: this machine cannot run it.
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -95,8 +96,8 @@ int main(void)
 	pthread_barrier_wait(&ready);
 	err = bk_loop_run(run.loop, NULL);
 	pthread_join(t, NULL);
-	printf("%u of %u events, %u late, the worst after %.1f ms\n", result.seen, EVENTS, result.late,
-	       result.worst / 1e6);
+	printf("%u of %u events, %u late, the worst after %.1f ms\n", result.seen, EVENTS,
+	       result.late, result.worst / 1e6);
 	bk_loop_close(run.loop);
 	wakeup_bpf__destroy(s);
 	return err || result.seen != EVENTS || result.late ? 1 : 0;

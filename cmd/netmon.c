@@ -897,8 +897,8 @@ struct row {
 	union netmon_row_key key;
 	const char *by;
 	const char *label; /* instead of a key */
-	const char *name, *proto;
 	char text[160];
+	char proto[16];
 	struct bk_net src, dst;
 	uint32_t netns;
 	uint32_t rows; /* that one line stands for */
@@ -961,10 +961,12 @@ static void put_key(struct bk_out *o, const void *rec)
 	case NETMON_FLOW_SRC: {
 		struct drop d = { .has = r->has, .src = r->src, .dst = r->dst };
 
-		put_endpoint(o, &d, &d.src, r->key.flow.sport);
-		bk_puts(o, opt.key + 1 == NETMON_FLOW ? " <> " : " > ");
-		put_endpoint(o, &d, &d.dst, r->key.flow.dport);
-		bk_putc(o, ' ');
+		if (r->has & H_ADDR) {
+			put_endpoint(o, &d, &d.src, r->key.flow.sport);
+			bk_puts(o, opt.key + 1 == NETMON_FLOW ? " <> " : " > ");
+			put_endpoint(o, &d, &d.dst, r->key.flow.dport);
+			bk_putc(o, ' ');
+		}
 		bk_puts(o, r->proto);
 		break;
 	}
@@ -982,7 +984,7 @@ static const struct bk_col key_cols[][8] = {
 	[NETMON_SMAC] = { BK_COL_IF(H_MAC, NULL, "smac", BK_COL_MAC, 0, struct row, key.mac.mac) },
 	[NETMON_DIP] = { BK_COL_IF(H_ADDR, NULL, "dip", BK_COL_IP, 0, struct row, src) },
 	[NETMON_SIP] = { BK_COL_IF(H_ADDR, NULL, "sip", BK_COL_IP, 0, struct row, src) },
-	[NETMON_FLOW] = { BK_COL_IF(H_PROTO, NULL, "proto", BK_COL_PTR, 0, struct row, proto),
+	[NETMON_FLOW] = { BK_COL_IF(H_PROTO, NULL, "proto", BK_COL_STR, 0, struct row, proto),
 			  BK_COL_IF(H_ADDR, NULL, "saddr", BK_COL_IP, 0, struct row, src),
 			  BK_COL_IF(H_ADDR, NULL, "daddr", BK_COL_IP, 0, struct row, dst),
 			  BK_COL_IF(H_PORTS, NULL, "sport", BK_COL_U16, 0, struct row,
@@ -992,7 +994,7 @@ static const struct bk_col key_cols[][8] = {
 	[NETMON_REASON] = { BK_COL_IF(H_REASON, NULL, "reason", BK_COL_STR, 0, struct row, text) },
 	[NETMON_LOCATION] = { BK_COL_IF(H_LOCATION, NULL, "location", BK_COL_STR, 0, struct row,
 					text) },
-	[NETMON_IFNAME] = { BK_COL_IF(H_IFNAME, NULL, "ifname", BK_COL_PTR, 0, struct row, name),
+	[NETMON_IFNAME] = { BK_COL_IF(H_IFNAME, NULL, "ifname", BK_COL_STR, 0, struct row, key.dev.name),
 			    BK_COL_IF(H_IFINDEX, NULL, "ifindex", BK_COL_U32, 0, struct row,
 				      key.dev.ifindex),
 			    BK_COL_IF(H_NETNS, NULL, "netns", BK_COL_U32, 0, struct row, netns) },
@@ -1032,10 +1034,11 @@ static void make_row_cols(void)
 	c->kind = BK_COL_END;
 }
 
-/* From the bytes of the key to what is shown of it. */
+/* From the bytes of the key to what is shown of it. Rows are moved later: no pointers into them. */
 static void name_row(struct row *r)
 {
 	const union netmon_row_key *k = &r->key;
+	const char *name;
 
 	r->by = keys[opt.key];
 	switch (opt.key + 1) {
@@ -1066,20 +1069,21 @@ static void name_row(struct row *r)
 			set_addr(&r->dst, k->flow.family == 6, k->flow.dst);
 			r->has |= H_ADDR;
 		} else {
-			r->label = k->flow.eth_proto ? eth_name(k->flow.eth_proto) : "no flow";
+			r->label = k->flow.eth_proto ? NULL : "no flow";
 		}
 		if (k->flow.sport || k->flow.dport)
 			r->has |= H_PORTS;
 		if (k->flow.family || k->flow.eth_proto)
 			r->has |= H_PROTO;
-		r->proto = k->flow.eth_proto == PKT_ETH_IPV4 || k->flow.eth_proto == PKT_ETH_IPV6 ?
-				   l4_name(k->flow.l4_proto) :
-				   eth_name(k->flow.eth_proto);
+		name = k->flow.eth_proto == PKT_ETH_IPV4 || k->flow.eth_proto == PKT_ETH_IPV6 ?
+			       l4_name(k->flow.l4_proto) :
+			       eth_name(k->flow.eth_proto);
+		snprintf(r->proto, sizeof(r->proto), "%s", name);
 		break;
 	case NETMON_REASON:
-		r->name = reason_name(k->reason);
-		if (r->name) {
-			snprintf(r->text, sizeof(r->text), "%s", r->name);
+		name = reason_name(k->reason);
+		if (name) {
+			snprintf(r->text, sizeof(r->text), "%s", name);
 			r->has |= H_REASON;
 		} else {
 			r->label = "this kernel tells none";
@@ -1094,7 +1098,6 @@ static void name_row(struct row *r)
 		char ns[64];
 
 		netns_text(k->dev.netns, ns, sizeof(ns));
-		r->name = r->key.dev.name;
 		r->netns = k->dev.netns;
 		r->has |= (k->dev.name[0] ? H_IFNAME : 0) | (k->dev.ifindex ? H_IFINDEX : 0) |
 			  (k->dev.netns ? H_NETNS : 0);

@@ -419,6 +419,15 @@ static size_t key_size(int key)
 	}
 }
 
+/* On a kernel without reasons the place is what comes nearest to one. */
+static void without_reasons(void)
+{
+	if (opt.key + 1 != NETMON_REASON || has_reasons())
+		return;
+	bk_note("this kernel gives no reasons (5.17 and later do): counting by location instead");
+	opt.key = NETMON_LOCATION - 1;
+}
+
 static int configure(struct bk_run *run, void *skel)
 {
 	struct netmon_bpf *s = skel;
@@ -434,6 +443,7 @@ static int configure(struct bk_run *run, void *skel)
 		st.ksyms = bk_ksyms_open();
 	if (!st.ksyms)
 		bk_debug("/proc/kallsyms cannot be read: locations will be unknown");
+	without_reasons();
 	c->key = opt.key + 1;
 	c->stack = opt.stack;
 	c->skip_tcp = opt.no_tcp;
@@ -684,6 +694,13 @@ static void put_ifname(struct bk_out *o, const void *rec)
 		bk_putc(o, '-');
 }
 
+static void put_reason(struct bk_out *o, const void *rec)
+{
+	const struct drop *d = rec;
+
+	bk_puts(o, d->has & H_REASON ? d->reason : "(not told)");
+}
+
 static const struct bk_col cols[] = {
 	BK_COL("TIME", "time", BK_COL_TIME, -15, struct drop, time),
 	BK_COL(NULL, "kind", BK_COL_PTR, 0, struct drop, kind),
@@ -696,7 +713,8 @@ static const struct bk_col cols[] = {
 	BK_COL("LEN", "len", BK_COL_U32, 5, struct drop, len),
 	BK_COL("FRAGS", "frags", BK_COL_U32, 5, struct drop, frags),
 	BK_COL("SEGS", "gso_segs", BK_COL_U32, 4, struct drop, gso_segs),
-	BK_COL_IF(H_REASON, "REASON", "reason", BK_COL_PTR, -20, struct drop, reason),
+	{ "REASON", NULL, BK_COL_STR, -20, .put = put_reason },
+	BK_COL_IF(H_REASON, NULL, "reason", BK_COL_PTR, 0, struct drop, reason),
 	BK_COL_IF(H_REASON, NULL, "reason_code", BK_COL_U32, 0, struct drop, reason_code),
 	BK_COL("LOCATION", "location", BK_COL_STR, -28, struct drop, location),
 	{ "PACKET", NULL, BK_COL_STR, 0, .put = put_packet },
@@ -1081,13 +1099,8 @@ static void name_row(struct row *r)
 		snprintf(r->proto, sizeof(r->proto), "%s", name);
 		break;
 	case NETMON_REASON:
-		name = reason_name(k->reason);
-		if (name) {
-			snprintf(r->text, sizeof(r->text), "%s", name);
-			r->has |= H_REASON;
-		} else {
-			r->label = "this kernel tells none";
-		}
+		snprintf(r->text, sizeof(r->text), "%s", reason_name(k->reason));
+		r->has |= H_REASON;
 		break;
 	case NETMON_LOCATION:
 		location_text(k->location, r->text, sizeof(r->text));

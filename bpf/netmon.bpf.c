@@ -92,6 +92,26 @@ static __always_inline bool is_device(struct net_device *dev)
 	return net && dev->ifindex > 0 && is_net(net);
 }
 
+/* The bytes in front of the first NUL (little endian). */
+static __always_inline u64 before_nul(u64 word, bool *ended)
+{
+	u64 nul = (word - 0x0101010101010101) & ~word & 0x8080808080808080;
+
+	if (!nul)
+		return word;
+	*ended = true;
+	return word & (((nul & -nul) >> 7) - 1);
+}
+
+/* The name without what may lie behind its end: rests of an older name. */
+static __always_inline void clean_name(u64 name[2])
+{
+	bool ended = false;
+
+	name[0] = before_nul(name[0], &ended);
+	name[1] = ended ? 0 : before_nul(name[1], &ended);
+}
+
 /*
  * The interface by the route, for buffers that no longer carry a device. Untyped, so it is copied.
  */
@@ -221,17 +241,6 @@ static __always_inline bool want_reason(u32 reason)
 	if (!config.reasons)
 		return true;
 	return !!bpf_map_lookup_elem(&reasons, &reason) == (config.reasons == 1);
-}
-
-/* The bytes in front of the first NUL (little endian); behind it may be rests of an older name. */
-static __always_inline u64 before_nul(u64 word, bool *ended)
-{
-	u64 nul = (word - 0x0101010101010101) & ~word & 0x8080808080808080;
-
-	if (!nul)
-		return word;
-	*ended = true;
-	return word & (((nul & -nul) >> 7) - 1);
 }
 
 static __always_inline bool want_device(struct drop *d)
@@ -379,17 +388,11 @@ static __always_inline void row_key(struct drop *d, const struct pkt *p, union n
 	case NETMON_FLOW_SRC:
 		flow_key(p, k);
 		break;
-	case NETMON_IFNAME: {
-		bool ended = false;
-		u64 name[2];
-
-		name[0] = before_nul(d->name[0], &ended);
-		name[1] = ended ? 0 : before_nul(d->name[1], &ended);
-		__builtin_memcpy(k->dev.name, name, 16);
+	case NETMON_IFNAME:
+		__builtin_memcpy(k->dev.name, d->name, 16);
 		k->dev.netns = d->netns;
 		k->dev.ifindex = d->ifindex;
 		break;
-	}
 	case NETMON_PROTO:
 		k->proto.eth_proto = p->eth_proto;
 		k->proto.l4_proto = p->l4_proto;
@@ -438,14 +441,17 @@ static __always_inline void count(struct drop *d, const struct pkt *p)
 	bk_forget(class, d->location);
 	if (!t)
 		return;
+	if (d->kind == NETMON_UNIX) {
+		bk_add(&t->unix_sockets, 1);
+		if (config.skip_unix)
+			return;
+	}
 	count_at(t->pkt_type, d->pkt_type, 8);
 	n = set ? slot(&sites1, &site, &no_site) : slot(&sites0, &site, &no_site);
 	if (n)
 		bk_add(n, 1);
-	if (d->kind == NETMON_UNIX) {
-		bk_add(&t->unix_sockets, 1);
+	if (d->kind == NETMON_UNIX)
 		return;
-	}
 	count_at(t->n, class, NETMON_CLASSES);
 	row_key(d, p, &key);
 	row = set ? slot(&rows1, &key, &no_row) : slot(&rows0, &key, &no_row);
@@ -517,7 +523,8 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 	if (has_reason()) {
 		d->reason = ctx[2];
 		/* the caller kept the buffer, or was content with it */
-		if (d->reason == bpf_core_enum_value(enum skb_drop_reason, SKB_NOT_DROPPED_YET))
+		if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_NOT_DROPPED_YET) &&
+		    d->reason == bpf_core_enum_value(enum skb_drop_reason, SKB_NOT_DROPPED_YET))
 			return false;
 		if (bpf_core_enum_value_exists(enum skb_drop_reason, SKB_CONSUMED) &&
 		    d->reason == bpf_core_enum_value(enum skb_drop_reason, SKB_CONSUMED))
@@ -529,6 +536,8 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 	find_device(skb, sk, d);
 	bk_forget(d->has_device, d->location);
 	bk_forget(d->ether, d->location);
+	if (config.want_name)
+		clean_name(d->name);
 	bk_forget(d->name[0], d->location);
 	bk_forget(d->name[1], d->location);
 	if (!want_device(d))
@@ -537,7 +546,7 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 	bk_forget(d->kind, d->location);
 	d->pkt_type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
 	d->came_in = config.skip_tcp && skb->skb_iif;
-	if (config.skip_unix && d->kind == NETMON_UNIX)
+	if (config.skip_unix && !must_parse && d->kind == NETMON_UNIX)
 		return bk_leave_out();
 	if (must_parse || by_packet()) {
 		parse(d, must_parse || config.addr_family ? PKT_WANT_ALL : 0, p);

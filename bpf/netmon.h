@@ -92,7 +92,7 @@ struct netmon_event {
 	unsigned char kind;
 	unsigned char cap_len;	     /* valid bytes */
 	unsigned int pad;
-	char ifname[16] __attribute__((aligned(8))); /* empty: unknown; behind the NUL may be rests of an older name */
+	char ifname[16] __attribute__((aligned(8))); /* empty: unknown */
 	unsigned char bytes[NETMON_BYTES];
 };
 

@@ -228,6 +228,12 @@ PKT_INLINE bool pkt_ipv4(const struct pkt_src *s, unsigned int *off, unsigned in
 	return true;
 }
 
+PKT_INLINE bool pkt_is_ext(unsigned int proto)
+{
+	return proto == PKT_IP_HOPOPTS || proto == PKT_IP_ROUTING || proto == PKT_IP_DSTOPTS ||
+	       proto == PKT_IP_AUTH || proto == PKT_IP_FRAGMENT;
+}
+
 PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int want, unsigned int *l4_len,
 			 struct pkt *p)
 {
@@ -253,15 +259,10 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 #ifdef __bpf__
 #pragma clang loop unroll(disable)
 #endif
-	for (i = 0; i <= PKT_EXT_MAX; i++) {
+	for (i = 0; i < PKT_EXT_MAX; i++) {
 		p->l4_proto = next;
-		if (next != PKT_IP_HOPOPTS && next != PKT_IP_ROUTING && next != PKT_IP_DSTOPTS &&
-		    next != PKT_IP_AUTH && next != PKT_IP_FRAGMENT)
+		if (!pkt_is_ext(next))
 			break;
-		if (i == PKT_EXT_MAX) {
-			p->flags |= PKT_MALFORMED;
-			return false;
-		}
 		if (!pkt_load(s, off, e, 4)) {
 			p->flags |= PKT_TRUNCATED;
 			return false;
@@ -284,6 +285,11 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 			off += (e[1] + 1u) * 8;
 		}
 		next = e[0];
+	}
+	p->l4_proto = next;
+	if (pkt_is_ext(next)) {
+		p->flags |= PKT_MALFORMED;
+		return false;
 	}
 	if (len == 0 || p->flags & PKT_FRAGMENT)
 		len = PKT_LEN_UNKNOWN;

@@ -100,10 +100,6 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
-struct linux_binprm {
-	const char *filename;
-};
-
 /* ---- networking ---- */
 
 typedef struct {
@@ -132,7 +128,6 @@ struct sock {
 
 struct skb_shared_info {
 	u8 nr_frags;
-	unsigned short gso_size;
 	unsigned short gso_segs;
 };
 
@@ -141,7 +136,6 @@ struct sk_buff {
 	struct sock *sk;
 	unsigned long _skb_refdst;
 	unsigned int len;
-	unsigned int data_len;
 	__u8 pkt_type : 3;
 	int skb_iif;
 	__be16 vlan_proto;
@@ -152,7 +146,6 @@ struct sk_buff {
 	unsigned int tail;
 	unsigned int end;
 	unsigned char *head;
-	unsigned char *data;
 };
 
 /* before 6.0 a bit says whether the tag counts; later an all-zero vlan_all means none */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Which tool is meant, and what bpfkit does without one. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,6 +135,7 @@ static void version(void)
 	printf("bpfkit %s\n", BPFKIT_VERSION);
 	printf("libbpf %s, %s\n", libbpf_version_string() + 1,
 	       BPFKIT_STATIC ? "static" : "dynamic");
+	printf("optional features: none\n");
 }
 
 static void complete(int argc, char **argv)
@@ -277,6 +279,8 @@ static int run_tool(const struct bk_tool *t, const struct bk_alias *alias, int a
 static int finish(int status)
 {
 	if (fflush(stdout) || ferror(stdout)) {
+		if (errno == EPIPE)
+			return status;
 		bk_error("cannot write to stdout: %m");
 		return BK_EXIT_FAILED;
 	}

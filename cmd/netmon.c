@@ -279,6 +279,11 @@ static int init(struct bk_run *run)
 		}
 		if (!run->opts.interval)
 			run->opts.interval = 10000000000;
+		/* the counters of a row have 32 bits for each CPU */
+		if (run->opts.interval > 3600000000000) {
+			bk_error("--interval: at most an hour");
+			return -EINVAL;
+		}
 		run->events = false;
 	}
 	if (opt.host.family && opt.net.family) {
@@ -346,7 +351,9 @@ static int configure_reasons(struct bk_run *run, struct netmon_config *c)
 	for (name = strtok_r(list, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
 		if (wanted_reasons.n == ARRAY_LEN(wanted_reasons.v) ||
 		    find_reason(name, &wanted_reasons.v[wanted_reasons.n])) {
-			bk_error("--reason: '%s' is no reason of this kernel's, or one too many",
+			bk_error(wanted_reasons.n == ARRAY_LEN(wanted_reasons.v) ?
+					 "--reason: '%s' is one reason too many" :
+					 "--reason: '%s' is no reason of this kernel's",
 				 name);
 			free(list);
 			run->status = BK_EXIT_USAGE;
@@ -644,9 +651,9 @@ static void put_packet(struct bk_out *o, const void *rec)
 		bk_printf(o, "vlan %u ", d->inner_vlan);
 	if (d->has & H_ARP) {
 		bk_printf(o, "ARP %s ", d->arp_op);
-		bk_put_ip(o, 4, d->p.dst);
-		bk_puts(o, " tell ");
-		bk_put_ip(o, 4, d->p.src);
+		bk_put_ip(o, 4, d->p.arp_op == 1 ? d->p.dst : d->p.src);
+		bk_puts(o, d->p.arp_op == 1 ? " tell " : " to ");
+		bk_put_ip(o, 4, d->p.arp_op == 1 ? d->p.src : d->p.dst);
 	} else if (d->has & H_ADDR) {
 		bk_puts(o, d->src.family == 4 ? "IP " : "IP6 ");
 		put_endpoint(o, d, &d->src, d->p.sport);
@@ -1002,7 +1009,8 @@ static const struct bk_col key_cols[][8] = {
 	[NETMON_SMAC] = { BK_COL_IF(H_MAC, NULL, "smac", BK_COL_MAC, 0, struct row, key.mac.mac) },
 	[NETMON_DIP] = { BK_COL_IF(H_ADDR, NULL, "dip", BK_COL_IP, 0, struct row, src) },
 	[NETMON_SIP] = { BK_COL_IF(H_ADDR, NULL, "sip", BK_COL_IP, 0, struct row, src) },
-	[NETMON_FLOW] = { BK_COL_IF(H_PROTO, NULL, "proto", BK_COL_STR, 0, struct row, proto),
+	[NETMON_FLOW] = { { NULL, "flow", BK_COL_STR, .has = H_PROTO, .put = put_key },
+			  BK_COL_IF(H_PROTO, NULL, "proto", BK_COL_STR, 0, struct row, proto),
 			  BK_COL_IF(H_ADDR, NULL, "saddr", BK_COL_IP, 0, struct row, src),
 			  BK_COL_IF(H_ADDR, NULL, "daddr", BK_COL_IP, 0, struct row, dst),
 			  BK_COL_IF(H_PORTS, NULL, "sport", BK_COL_U16, 0, struct row,
@@ -1093,7 +1101,7 @@ static void name_row(struct row *r)
 			r->has |= H_PORTS;
 		if (k->flow.family || k->flow.eth_proto)
 			r->has |= H_PROTO;
-		name = k->flow.eth_proto == PKT_ETH_IPV4 || k->flow.eth_proto == PKT_ETH_IPV6 ?
+		name = k->flow.family && k->flow.eth_proto != PKT_ETH_ARP ?
 			       l4_name(k->flow.l4_proto) :
 			       eth_name(k->flow.eth_proto);
 		snprintf(r->proto, sizeof(r->proto), "%s", name);
@@ -1305,11 +1313,11 @@ static int by_total(const void *a, const void *b)
 }
 
 static void print_tally(struct bk_run *run, struct tally *t, const char *name, uint64_t total,
-			bool reasons)
+			bool reasons, uint64_t now)
 {
 	struct bk_out *o = run->out;
 	uint64_t rest = total;
-	char text[160];
+	char text[160], time[40];
 
 	qsort(t->v, t->n, sizeof(t->v[0]), by_total);
 	if (!o->json && total)
@@ -1329,7 +1337,9 @@ static void print_tally(struct bk_run *run, struct tally *t, const char *name, u
 			snprintf(text, sizeof(text), "other"); /* the table of places was full */
 		}
 		if (o->json) {
+			bk_time_text(run, now, time);
 			bk_json_begin(o, name);
+			bk_json_str(o, "time", time, sizeof(time));
 			bk_json_str(o, name, text, sizeof(text));
 			bk_json_u64(o, "total", n);
 			bk_json_end(o);
@@ -1441,7 +1451,8 @@ static int report(struct bk_run *run, void *skel, bool last)
 	sum_columns(&rest);
 	for (int i = 0; i < NETMON_CLASSES; i++)
 		total += t.n[i];
-	total += t.unix_sockets;
+	if (!opt.no_unix) /* else counted apart, and only there */
+		total += t.unix_sockets;
 	if (last && !total && st.reported)
 		goto out;
 	if (!st.row_cols[0].kind)
@@ -1477,8 +1488,8 @@ static int report(struct bk_run *run, void *skel, bool last)
 		print_row(run, &rest, "other");
 	print_totals(run, &t, total, now);
 	if (has_reasons())
-		print_tally(run, &by_reason, "reason", total, true);
-	print_tally(run, &by_location, "location", total, false);
+		print_tally(run, &by_reason, "reason", total, true, now);
+	print_tally(run, &by_location, "location", total, false, now);
 	st.reported++;
 out:
 	by_reason.n = by_location.n = 0;

@@ -199,12 +199,16 @@ void bk_heading(struct bk_run *run, const struct bk_col *cols);
 
 /*
  * All data goes through one buffer to one descriptor. Errors stick: once a write has failed the
- * rest is thrown away, and error tells (-EPIPE: the reader is gone, no failure).
+ * rest is thrown away, and error tells (-EPIPE: the reader is gone, no failure; -EINTR: the reader
+ * does not read, and we were told to end).
  */
 struct bk_out {
 	int fd;
 	bool tty, json;
 	int error;
+	int wake[2];   /* descriptors that end a wait for a reader that does not read; -1: none */
+	int patience;  /* how long to wait for such a reader, in milliseconds; -1: until woken */
+	bool waits;    /* a write may wait: a pipe, a socket, a terminal */
 	size_t n, mark; /* bytes pending; where a cell began */
 	size_t flushed; /* bytes written, ever */
 	char buf[65536];
@@ -249,7 +253,7 @@ void bk_log_libbpf(void);
 void bk_log_forget(void);
 const char *bk_log_cause(void);
 
-/* ---- the running kernel (btf.c, ksyms.c, netns.c, probe.c) ---- */
+/* ---- the running kernel (btf.c, ksyms.c, netns.c) ---- */
 
 struct bk_enum { /* the names of an enum, by value */
 	size_t n;

@@ -89,7 +89,8 @@ static int from_libbpf(enum libbpf_print_level level, const char *fmt, va_list a
 	for (line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
 		if (verifier && is_complaint(line))
 			complaint = line;
-		else if (!verifier && level == LIBBPF_WARN && !log_state.cause[0])
+		else if (!verifier && level == LIBBPF_WARN && !log_state.cause[0] &&
+			 !strstr(line, "Retrying"))
 			keep_cause(line);
 		if (log_state.verbose > (verifier ? 1 : 0))
 			bk_debug("%s", line);

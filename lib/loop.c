@@ -15,6 +15,7 @@ enum {
 	WINDOW_MS = 50,
 	SLEEP_MS =
 		250, /* no sleep is longer while there is a ring: a lost wakeup costs this much */
+	LAST_WRITE_MS = 1000, /* for a reader that does not read, at the end */
 	DRAIN_MAX = 65536, /* records at a time, so that a flood does not keep signals waiting */
 };
 
@@ -59,6 +60,7 @@ static int timer(struct bk_loop *l, enum what what, uint64_t ns, bool repeat)
 
 int bk_loop_open(struct bk_run *run, struct bk_loop **out)
 {
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct bk_loop *l = calloc(1, sizeof(*l));
 	sigset_t set;
 	int err;
@@ -68,10 +70,13 @@ int bk_loop_open(struct bk_run *run, struct bk_loop **out)
 	l->run = run;
 	l->interval = l->duration = -1;
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
+	for (size_t i = 0; i < ARRAY_LEN(ending); i++) {
+		struct sigaction now;
+
+		/* what the caller ignores, as nohup does, stays ignored */
+		if (!sigaction(ending[i], NULL, &now) && now.sa_handler != SIG_IGN)
+			sigaddset(&set, ending[i]);
+	}
 	sigprocmask(SIG_BLOCK, &set, &l->old);
 	signal(SIGPIPE, SIG_IGN);
 	l->ep = epoll_create1(EPOLL_CLOEXEC);
@@ -91,6 +96,7 @@ int bk_loop_open(struct bk_run *run, struct bk_loop **out)
 		bk_loop_close(l);
 		return err;
 	}
+	run->out->wake[0] = l->signals;
 	*out = l;
 	return 0;
 }
@@ -119,6 +125,11 @@ static int on_record(void *ctx, void *rec, size_t len)
 
 int bk_loop_ring(struct bk_loop *l, int map_fd)
 {
+	/* that of a rung that could not be attached */
+	if (l->ring) {
+		epoll_ctl(l->ep, EPOLL_CTL_DEL, ring_buffer__epoll_fd(l->ring), NULL);
+		ring_buffer__free(l->ring);
+	}
 	l->ring = ring_buffer__new(map_fd, on_record, l, NULL);
 	if (!l->ring)
 		return -errno;
@@ -192,6 +203,24 @@ static int ring_step(struct bk_loop *l)
 	return n;
 }
 
+/* Else they would still be there when they are unblocked, and end us before the books are closed. */
+static bool take_signals(struct bk_loop *l)
+{
+	struct signalfd_siginfo taken;
+	bool any = false;
+
+	while (read(l->signals, &taken, sizeof(taken)) == sizeof(taken))
+		any = true;
+	return any;
+}
+
+/* Where the duration ends with an interval, or nearly, the last report covers both. */
+static bool ends_soon(const struct bk_run *run)
+{
+	return run->opts.duration &&
+	       bk_now() + run->opts.interval / 20 >= run->start_ns + run->opts.duration;
+}
+
 int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 {
 	struct bk_run *run = l->run;
@@ -207,6 +236,7 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 		l->duration = timer(l, DURATION, run->opts.duration, false);
 		if (l->duration < 0)
 			return l->duration;
+		run->out->wake[1] = l->duration;
 	}
 	while (!run->stop) {
 		struct epoll_event ev[8];
@@ -222,7 +252,7 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 		for (int i = 0; i < n; i++)
 			switch (ev[i].data.u32) {
 			case INTERVAL:
-				if (read(l->interval, &ticks, sizeof(ticks)) < 0)
+				if (read(l->interval, &ticks, sizeof(ticks)) < 0 || ends_soon(run))
 					break;
 				err = tick(run);
 				if (err)
@@ -232,13 +262,9 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 				run->out->error = -EPIPE;
 				run->stop = true;
 				break;
-			case SIGNAL: {
-				/* else it would still be there when it is unblocked */
-				struct signalfd_siginfo taken;
-
-				over |= read(l->signals, &taken, sizeof(taken)) == sizeof(taken);
+			case SIGNAL:
+				over |= take_signals(l);
 				break;
-			}
 			case DURATION:
 				over = true;
 				break;
@@ -251,7 +277,10 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 				return last;
 		}
 	}
-	/* from here on a second Ctrl-C ends us as it ends anybody */
+	/* what is left is written, but nobody is waited for: from here on a second Ctrl-C just ends us */
+	take_signals(l);
+	run->out->wake[0] = run->out->wake[1] = -1;
+	run->out->patience = LAST_WRITE_MS;
 	sigprocmask(SIG_SETMASK, &l->old, NULL);
 	return 0;
 }

@@ -2,10 +2,12 @@
 /* Data on its way out: one buffer, our own formatting, strangers' bytes made harmless. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bk.h"
@@ -13,11 +15,32 @@
 
 void bk_out_init(struct bk_out *o, int fd)
 {
+	struct stat st;
+
 	o->fd = fd;
 	o->tty = isatty(fd);
+	o->waits = o->tty || (!fstat(fd, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
+	o->wake[0] = o->wake[1] = -1;
+	o->patience = -1;
 	o->json = false;
 	o->error = 0;
 	o->n = o->mark = o->flushed = 0;
+}
+
+/* Waits until something can be written without waiting; not for longer than until we are to end. */
+static bool may_write(struct bk_out *o)
+{
+	struct pollfd p[3] = { { .fd = o->fd, .events = POLLOUT },
+			       { .fd = o->wake[0], .events = POLLIN },
+			       { .fd = o->wake[1], .events = POLLIN } };
+
+	/* first without waking, so that what can be written is written whatever came */
+	if (poll(p, 1, 0) == 1)
+		return true;
+	while (poll(p, 3, o->patience) < 0)
+		if (errno != EINTR)
+			return true;
+	return p[0].revents;
 }
 
 /* Writes out the first n bytes and moves the rest to the front. */
@@ -26,12 +49,24 @@ static void drain(struct bk_out *o, size_t n)
 	size_t done = 0;
 
 	while (done < n && !o->error) {
-		ssize_t w = write(o->fd, o->buf + done, n - done);
+		size_t part = n - done;
+		ssize_t w;
+
+		if (o->waits) {
+			if (!may_write(o)) {
+				o->error = -EINTR;
+				break;
+			}
+			/* a pipe that can be written to takes so many bytes without waiting (POSIX) */
+			if (part > PIPE_BUF)
+				part = PIPE_BUF;
+		}
+		w = write(o->fd, o->buf + done, part);
 
 		if (w >= 0)
 			done += w;
 		else if (errno == EAGAIN) /* somebody made it non-blocking */
-			poll(&(struct pollfd){ .fd = o->fd, .events = POLLOUT }, 1, -1);
+			o->waits = true;
 		else if (errno != EINTR)
 			o->error = -errno;
 	}

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -71,6 +72,26 @@ static bool locked_down(const char *how)
 	return strstr(text, mark);
 }
 
+/*
+ * Before 5.11 maps count as locked memory and one that does not fit fails with EPERM: then a small
+ * map can be made and one that is larger than the limit cannot.
+ */
+static bool memory_limited(void)
+{
+	struct rlimit limit;
+	int small, large;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) || limit.rlim_cur > 64 << 20)
+		return false;
+	small = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bk_small", 4, 8, 1, NULL);
+	large = bpf_map_create(BPF_MAP_TYPE_ARRAY, "bk_large", 4, limit.rlim_cur + (1 << 20), 1, NULL);
+	if (small >= 0)
+		close(small);
+	if (large >= 0)
+		close(large);
+	return large == -EPERM && (small >= 0 || limit.rlim_cur < 65536);
+}
+
 const char *bk_why_refused(void)
 {
 	if (in_user_namespace())
@@ -81,8 +102,10 @@ const char *bk_why_refused(void)
 		       "memory";
 	if (locked_down("integrity"))
 		return "the kernel is locked down (integrity), which forbids some kinds of probes";
-	return "a security policy of this system (an LSM, seccomp or a kernel built without "
-	       "it) forbids it";
+	if (memory_limited())
+		return "the limit of locked memory is too low: raise it (ulimit -l unlimited)";
+	return "this kernel was built or told not to allow it (an LSM or seccomp, or a kind of "
+	       "probe that it lacks)";
 }
 
 int bk_preflight(unsigned int needs)

@@ -515,7 +515,9 @@ int bk_run(struct bk_run *run)
 	err = go(run, skel);
 	bk_flush(run->out);
 	status = err ? BK_EXIT_FAILED : BK_EXIT_OK;
-	if (run->out->error && run->out->error != -EPIPE) {
+	if (run->out->error == -EINTR) {
+		bk_warn("the end of the output could not be written: nobody reads it");
+	} else if (run->out->error && run->out->error != -EPIPE) {
 		bk_error("cannot write to stdout: %s", strerror(-run->out->error));
 		status = BK_EXIT_FAILED;
 	}

@@ -281,14 +281,15 @@ const char *bk_parse_netns(const char *s, uint32_t *inode)
 	uint64_t v;
 	int fd, type;
 
-	if (!bk_parse_u64(s, 1, UINT32_MAX, &v)) {
-		*inode = v;
-		return NULL;
-	}
 	if (strchr(s, '/') ? snprintf(path, sizeof(path), "%s", s) >= (int)sizeof(path) :
 			     snprintf(path, sizeof(path), "/run/netns/%s", s) >= (int)sizeof(path))
 		return "too long a name";
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	/* a name may be a number */
+	if (fd < 0 && !bk_parse_u64(s, 1, UINT32_MAX, &v)) {
+		*inode = v;
+		return NULL;
+	}
 	if (fd < 0)
 		return errno == EACCES ? "not for you to read" : bad;
 	type = ioctl(fd, NS_GET_NSTYPE);

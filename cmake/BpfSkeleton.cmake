@@ -6,7 +6,7 @@
 # it. bpftool then strips it to what loading needs and writes the skeleton; each file appears whole
 # or not at all. The compiler sees the project's own headers and libbpf's, nothing else.
 
-find_program(BPF_CLANG NAMES clang clang-21 clang-20 clang-19 clang-18 clang-17 clang-16 clang-15 clang-14
+find_program(BPF_CLANG NAMES clang clang-22 clang-21 clang-20 clang-19 clang-18 clang-17 clang-16 clang-15 clang-14
   DOC "clang 14 or later with the BPF target" REQUIRED)
 # Debian keeps bpftool where only root looks.
 find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin /usr/local/sbin DOC "bpftool" REQUIRED)

@@ -26,6 +26,7 @@ struct bk_ksyms {
 	size_t n;
 	char *text;
 	uint64_t read_at;
+	bool hidden; /* all addresses are zero to us */
 };
 
 struct bk_ksyms *bk_ksyms_open(void)
@@ -155,15 +156,18 @@ static void load(struct bk_ksyms *k)
 		}
 		k->syms[k->n++] = s;
 	}
-	if (!k->n)
+	if (!k->n) {
+		k->hidden = true;
+		bk_warn("places in the kernel have no names: it hides its symbols' addresses "
+			"(sysctl kernel.kptr_restrict, or CAP_SYSLOG is missing)");
 		return;
+	}
 	p = realloc(k->text, kept);
 	if (p)
 		k->text = p;
 	qsort(k->syms, k->n, sizeof(*k->syms), by_addr);
 }
 
-/* A location at a function's very end is the return address of a call that never returns. */
 static const struct sym *covering(struct bk_ksyms *k, uint64_t addr)
 {
 	size_t lo = 0, hi = k->n;
@@ -194,7 +198,7 @@ bool bk_ksyms_find(struct bk_ksyms *k, uint64_t addr, struct bk_ksym *out)
 	if (!k->read_at)
 		load(k);
 	s = covering(k, addr);
-	if (!s && bk_now() - k->read_at > 1000000000) {
+	if (!s && !k->hidden && bk_now() - k->read_at > 1000000000) {
 		load(k);
 		s = covering(k, addr);
 	}

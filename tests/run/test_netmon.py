@@ -2,6 +2,7 @@
 """netmon shows each drop of a known workload, once, as what it was."""
 import collections
 import functools
+import json
 import os
 import signal
 import statistics
@@ -10,7 +11,7 @@ import time
 
 import pytest
 
-from conftest import Tool, leftovers
+from conftest import BPFKIT, Tool, leftovers
 from drops import KINDS, HiddenNetns, KernelEvents, Lab, wait_until
 
 KEYS = ("netns", "dmac", "smac", "dip", "sip", "flow", "flow-src", "reason", "location", "ifname", "proto")
@@ -693,3 +694,48 @@ def test_text_summary(lab, run):
     tool.assert_inert()
     assert any(line.split()[-1:] == ["23"] and line.split()[0] == lab.B4 for line in tool.stdout.decode().splitlines()
                if line.split())
+
+
+# ---- how it ends ----
+
+def start(*args, **more):
+    return subprocess.Popen([BPFKIT, "netmon", "--json", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, **more)
+
+
+def test_a_signal_ends_it_while_nobody_reads(lab):
+    tool = start("--netns", lab.b.name)
+    assert b"start" in tool.stdout.readline()
+    for _ in range(60):  # more than a pipe holds
+        lab.make("udp_closed_port")
+    time.sleep(0.5)
+    tool.send_signal(signal.SIGTERM)
+    assert tool.wait(timeout=10) == 0
+    tool.communicate()
+
+
+def test_a_duration_ends_it_while_nobody_reads(lab):
+    tool = start("--netns", lab.b.name, "--duration", "2s")
+    assert b"start" in tool.stdout.readline()
+    for _ in range(60):
+        lab.make("udp_closed_port")
+    assert tool.wait(timeout=15) == 0
+    tool.communicate()
+
+
+def test_two_signals_at_once():
+    tool = start()
+    tool.stdout.readline()
+    for each in (signal.SIGSTOP, signal.SIGINT, signal.SIGTERM, signal.SIGCONT):
+        tool.send_signal(each)
+    out, _ = tool.communicate(timeout=10)
+    assert tool.returncode == 0 and json.loads(out.splitlines()[-1])["type"] == "end"
+
+
+def test_an_ignored_signal_stays_ignored():
+    tool = start("--duration", "1500ms", preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    tool.stdout.readline()
+    tool.send_signal(signal.SIGHUP)
+    time.sleep(0.5)
+    assert tool.poll() is None
+    assert tool.wait(timeout=10) == 0
+    tool.communicate()

@@ -294,6 +294,10 @@ static int init(struct bk_run *run)
 		bk_error("-o and -O cannot be given together");
 		return -EINVAL;
 	}
+	if (opt.reasons && !opt.reasons[strspn(opt.reasons, "!,")]) {
+		bk_error("--reason: '%s' names no reason", opt.reasons);
+		return -EINVAL;
+	}
 	if (opt.ports.n > NETMON_PORTS) {
 		bk_error("--port: at most %d ports", NETMON_PORTS);
 		return -EINVAL;
@@ -362,11 +366,7 @@ static int configure_reasons(struct bk_run *run, struct netmon_config *c)
 		wanted_reasons.n++;
 	}
 	free(list);
-	if (wanted_reasons.n)
-		return 0;
-	bk_error("--reason: '%s' names no reason", opt.reasons);
-	run->status = BK_EXIT_USAGE;
-	return -ECANCELED;
+	return 0;
 }
 
 /* The functions in which a packet on its way to Open vSwitch's daemon can be freed. */

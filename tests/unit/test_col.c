@@ -4,6 +4,8 @@
 
 #include <arpa/inet.h>
 
+#include "out_file.h"
+
 struct record {
 	uint64_t has;
 	uint64_t time, u64;
@@ -51,35 +53,14 @@ static const struct bk_col every[] = { BK_COL("TIME", "time", BK_COL_TIME, -8, s
 				       { "NAME", "name", BK_COL_STR, -12, .put = put_name },
 				       { .kind = BK_COL_END } };
 
-static struct bk_out out;
 static struct bk_run run;
-static int file = -1;
 
-static int begin(void **state)
+static int begin_run(void **state)
 {
-	file = memfd_create("out", MFD_CLOEXEC);
-	bk_out_init(&out, file);
 	memset(&run, 0, sizeof(run));
 	run.out = &out;
 	run.opts.timestamp = BK_TIME_MONO;
-	return file < 0;
-}
-
-static int end(void **state)
-{
-	close(file);
-	file = -1;
-	return 0;
-}
-
-static const char *written(void)
-{
-	bk_flush(&out);
-	assert_int_equal(out.error, 0);
-	test_read(file);
-	if (ftruncate(file, 0) || lseek(file, 0, SEEK_SET))
-		fail();
-	return test_text;
+	return begin(state);
 }
 
 static const char *emit(const struct bk_col *cols, const struct record *r, bool json)
@@ -288,7 +269,7 @@ static void test_many_lines(void **state)
 
 int main(void)
 {
-#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin_run, end)
 	const struct CMUnitTest tests[] = {
 		TEST(test_all_kinds),  TEST(test_limits),
 		TEST(test_heading),    TEST(test_heading_is_aligned),

@@ -42,6 +42,7 @@ static double go(int interval, int duration, int want)
 	reader = ends[0];
 	memset(&run, 0, sizeof(run));
 	bk_out_init(&out, ends[1]);
+	run.start_ns = bk_now();
 	run.tool = &tool;
 	run.out = &out;
 	run.opts.interval = interval * 1000000ULL;

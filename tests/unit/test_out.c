@@ -11,35 +11,7 @@
 #include <sys/wait.h>
 
 #include "escape.h"
-
-static struct bk_out out;
-static int file = -1;
-
-static int begin(void **state)
-{
-	file = memfd_create("out", MFD_CLOEXEC);
-	bk_out_init(&out, file);
-	return file < 0;
-}
-
-static int end(void **state)
-{
-	close(file);
-	file = -1;
-	return 0;
-}
-
-/* What has come out; the next starts anew. */
-static const char *written(void)
-{
-	bk_flush(&out);
-	assert_int_equal(out.error, 0);
-	assert_int_equal(out.n, 0);
-	test_read(file);
-	if (ftruncate(file, 0) || lseek(file, 0, SEEK_SET))
-		fail();
-	return test_text;
-}
+#include "out_file.h"
 
 #define expect(want) assert_string_equal(written(), want)
 

@@ -50,8 +50,38 @@ def test_every_exec_is_seen(rung):
 def test_filters(rung):
     for args, count in ((["--comm", "true"], RUNS), (["--comm", "tr*"], RUNS), (["--comm", "tru"], 0),
                         (["--uid", str(os.getuid()), "--comm", "true"], RUNS), (["--uid", "54321"], 0),
-                        (["--pid", "4000000"], 0)):
+                        (["--netns", "/proc/self/ns/net", "--comm", "true"], RUNS),
+                        (["--pid", "4000000"], 0), (["--tid", "4000000"], 0)):
         _, seen, end = trace(["--probe", rung, "--stats", *args], execs)
         ours = [r for r in seen if r["ppid"] == os.getpid()]
         assert len(ours) == count, args
         assert end["filtered"] >= RUNS - count
+
+
+@pytest.fixture
+def cgroup():
+    """An empty cgroup of version 2, in one of its own."""
+    with open("/proc/self/mounts") as mounts:
+        top = next((line.split()[1] for line in mounts if line.split()[2] == "cgroup2"), None)
+    if not top:
+        pytest.skip("no cgroup2 hierarchy is mounted")
+    outer = os.path.join(top, f"bpfkit-test-{os.getpid()}")
+    inner = os.path.join(outer, "inner")
+    os.makedirs(inner)
+    yield inner
+    os.rmdir(inner)
+    os.rmdir(outer)
+
+
+@pytest.mark.parametrize("rung", rungs())
+def test_cgroup(rung, cgroup):
+    def execs_in_it():
+        execs()
+        for _ in range(RUNS):
+            subprocess.run(["/bin/sh", "-c", 'echo $$ >"$1/cgroup.procs" && exec /bin/true', "sh", cgroup], check=True)
+
+    for path in (cgroup, os.path.dirname(cgroup)):
+        _, seen, _ = trace(["--probe", rung, "--cgroup", path], execs_in_it)
+        assert [r["comm"] for r in seen] == ["true"] * RUNS
+    _, seen, _ = trace(["--probe", rung, "--cgroup", cgroup], execs)
+    assert not seen

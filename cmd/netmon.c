@@ -1319,6 +1319,7 @@ static void print_tally(struct bk_run *run, struct tally *t, const char *name, u
 	uint64_t rest = total;
 	char text[160], time[40];
 
+	bk_time_text(run, now, time);
 	qsort(t->v, t->n, sizeof(t->v[0]), by_total);
 	if (!o->json && total)
 		bk_printf(o, "  drops by %s:\n", name);
@@ -1337,7 +1338,6 @@ static void print_tally(struct bk_run *run, struct tally *t, const char *name, u
 			snprintf(text, sizeof(text), "other"); /* the table of places was full */
 		}
 		if (o->json) {
-			bk_time_text(run, now, time);
 			bk_json_begin(o, name);
 			bk_json_str(o, "time", time, sizeof(time));
 			bk_json_str(o, name, text, sizeof(text));

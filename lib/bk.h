@@ -373,6 +373,7 @@ struct bk_run {
 	struct bk_common_opts opts;
 	struct bk_out *out;
 	const char *rung;	/* of the probes, the one that was taken */
+	const char *blind;	/* what it cannot see, or NULL */
 	const struct bk_col *cols; /* of event lines: the tool's, unless init() chose others */
 	bool events;		/* records come through the ring; tools with only totals clear it in init */
 	uint64_t began_ns;	/* CLOCK_MONOTONIC, before anything was opened */

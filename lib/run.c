@@ -270,14 +270,13 @@ static int start(struct bk_run *run, struct any_skel **skel)
 		if (run->opts.probe && strcmp(run->opts.probe, rungs[i]))
 			continue;
 		run->rung = rungs[i];
+		run->blind = run->tool->blind ? run->tool->blind[i] : NULL;
 		err = start_on(run, skel, &what);
 		if (!err) {
 			bk_debug("attached after %.1f ms%s%s%s%s", (bk_now() - run->began_ns) / 1e6,
 				 run->rung ? " with the probe " : "", run->rung ? run->rung : "",
-				 run->tool->blind && run->tool->blind[i] ? ", which cannot see " :
-									   "",
-				 run->tool->blind && run->tool->blind[i] ? run->tool->blind[i] :
-									   "");
+				 run->blind ? ", which cannot see " : "",
+				 run->blind ? run->blind : "");
 			return -1;
 		}
 		if (err == -ECANCELED)
@@ -403,9 +402,8 @@ static void start_lines(struct bk_run *run)
 		bk_json_str(o, "version", BPFKIT_VERSION, 64);
 		if (run->rung)
 			bk_json_str(o, "probe", run->rung, 64);
-		for (size_t i = 0; run->rung && run->tool->blind && run->tool->probes[i]; i++)
-			if (run->tool->probes[i] == run->rung && run->tool->blind[i])
-				bk_json_str(o, "cannot_see", run->tool->blind[i], 512);
+		if (run->blind)
+			bk_json_str(o, "cannot_see", run->blind, 512);
 		if (run->tool->start_json)
 			run->tool->start_json(run, o);
 		bk_json_end(o);

@@ -9,6 +9,7 @@
 #include <bpf/bpf_tracing.h>
 #include <bpf/bpf_endian.h>
 #include "filter.h"
+#include "kernel.h"
 
 /* Zero until the runtime has written it; constants to the verifier, so unused filters vanish. */
 const volatile struct bk_filter bk_filter;
@@ -64,7 +65,10 @@ static __always_inline void bk_submit(void *rec)
 
 /* ---- kernel memory without a type ---- */
 
-extern void *bpf_rdonly_cast(const void *obj, __u32 btf_id) __ksym __weak;
+const volatile struct bk_kernel bk_kernel;
+
+static void *(*const bk_rdonly_cast)(const void *obj, u32 btf_id)
+	__attribute__((unused)) = (void *)BK_KFUNC_RDONLY_CAST;
 
 /*
  * The bytes at an address, at most BK_RAW_MAX of them, through the one type that is a long array of
@@ -77,7 +81,7 @@ static __always_inline const char *bk_raw(const void *src)
 	const struct __kernel_sockaddr_storage *raw;
 
 	src -= bpf_core_field_offset(struct __kernel_sockaddr_storage, __data);
-	raw = bpf_rdonly_cast(src, bpf_core_type_id_kernel(struct __kernel_sockaddr_storage));
+	raw = bk_rdonly_cast(src, BK_TYPE_RAW);
 	return __builtin_preserve_access_index(&raw->__data[0]);
 }
 
@@ -92,7 +96,7 @@ static __always_inline void bk_read(void *dst, u32 size, const void *src)
 	const char *raw;
 	u32 i = 0;
 
-	if (!bpf_rdonly_cast) {
+	if (!bk_kernel.has_rdonly_cast) {
 		bpf_probe_read_kernel(dst, size, src);
 		return;
 	}
@@ -113,6 +117,34 @@ static __always_inline void bk_read(void *dst, u32 size, const void *src)
 }
 
 /*
+ * The value of a member that points to bytes, as a number. From 6.17 on the verifier takes what is loaded
+ * from it for memory, with which nothing can be calculated.
+ */
+#define bk_address(obj, member)								\
+	({										\
+		u64 __a;								\
+		if (bk_kernel.has_rdonly_cast)						\
+			bk_read(&__a, sizeof(__a), &(obj)->member);			\
+		else									\
+			__a = (u64)(obj)->member;					\
+		__a;									\
+	})
+
+/*
+ * The value of a member that points to a struct, of the type that id stands for. What a trusted pointer leads
+ * to makes newer verifiers search all of the kernel's types for how far it is trusted, each time.
+ */
+#define bk_follow(obj, member, id)							\
+	({										\
+		typeof((obj)->member) __p;						\
+		if (bk_kernel.has_rdonly_cast)						\
+			__p = bk_rdonly_cast((void *)bk_address(obj, member), id);	\
+		else									\
+			__p = (obj)->member;						\
+		__p;									\
+	})
+
+/*
  * Reads the first n bytes of size, a constant multiple of 8, at most BK_RAW_MAX; the rest is zero.
  */
 static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void *src)
@@ -120,7 +152,7 @@ static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void 
 	const char *raw;
 	u32 i;
 
-	if (!bpf_rdonly_cast) {
+	if (!bk_kernel.has_rdonly_cast) {
 		__builtin_memset(dst, 0, size);
 		asm volatile("" : "+r"(n)); /* the compiler may know it, the verifier has to see it */
 		if (n <= size)

@@ -39,15 +39,15 @@ struct {
 } totals SEC(".maps");
 
 struct rows {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 1);
-	__uint(key_size, sizeof(union netmon_row_key));
+	__uint(key_size, sizeof(struct netmon_row_id));
 	__uint(value_size, sizeof(struct netmon_row));
 } rows0 SEC(".maps"), rows1 SEC(".maps");
 
 struct sites {
-	__uint(type, BPF_MAP_TYPE_PERCPU_HASH);
-	__uint(max_entries, 1024);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 1);
 	__type(key, struct netmon_site);
 	__type(value, u64);
 } sites0 SEC(".maps"), sites1 SEC(".maps");
@@ -144,7 +144,7 @@ static __always_inline bool device_of_route(struct sk_buff *skb, struct drop *d)
 
 static __always_inline void find_device(struct sk_buff *skb, struct sock *sk, struct drop *d)
 {
-	struct net_device *dev = skb->dev;
+	struct net_device *dev = bk_follow(skb, dev, BK_TYPE_NET_DEVICE);
 	struct net *net;
 
 	d->ether = true;
@@ -203,7 +203,7 @@ static __always_inline void find_headers(struct sk_buff *skb, struct sock *sk, s
 	} else {
 		return;
 	}
-	d->src.data = skb->head + start;
+	d->src.data = (void *)(bk_address(skb, head) + start);
 	d->src.len = tail - start;
 	d->vlan_proto = vlan_proto(skb);
 	if (d->vlan_proto)
@@ -309,15 +309,13 @@ static __always_inline u32 class_of(const struct pkt *p)
 	if (p->flags & (PKT_V4 | PKT_V6)) {
 		class = NETMON_IP_OTHER;
 		if (p->l4_proto == PKT_IP_TCP)
-			class = (p->tcp_flags & PKT_TCP_SYN ? NETMON_TCP_SYN : 0) |
-				(p->tcp_flags & PKT_TCP_RST ? NETMON_TCP_RST : 0) |
-				(p->tcp_flags & PKT_TCP_FIN ? NETMON_TCP_FIN : 0);
+			class = p->tcp_flags & (NETMON_TCP_FIN | NETMON_TCP_SYN | NETMON_TCP_RST);
 		else if (p->l4_proto == PKT_IP_UDP)
 			class = NETMON_IP_UDP;
 		else if (p->l4_proto == PKT_IP_VRRP)
 			class = NETMON_IP_VRRP;
-		if (p->flags & PKT_V6)
-			class += NETMON_CLASS_IPV6;
+		/* calculated: each branch here doubles the ways that the verifier follows */
+		class += !!(p->flags & PKT_V6) * NETMON_CLASS_IPV6;
 	} else if (p->eth_proto == PKT_ETH_ARP) {
 		class = p->arp_op == 1 ? NETMON_CLASS_ARP_REQUEST :
 			p->arp_op == 2 ? NETMON_CLASS_ARP_REPLY :
@@ -431,10 +429,11 @@ static __always_inline void *slot(void *map, const void *key, const void *fresh)
 
 static __always_inline void count(struct drop *d, const struct pkt *p)
 {
-	struct netmon_site site = { .location = d->location, .reason = d->reason };
+	u32 cpu = bpf_get_smp_processor_id();
+	struct netmon_site site = { .location = d->location, .reason = d->reason, .cpu = cpu };
 	u32 set = *(volatile u32 *)&epoch & 1, class = class_of(p);
 	struct netmon_totals *t = bpf_map_lookup_elem(&totals, &set);
-	union netmon_row_key key = {};
+	struct netmon_row_id id = { .cpu = cpu };
 	struct netmon_row *row;
 	u64 *n;
 
@@ -453,8 +452,8 @@ static __always_inline void count(struct drop *d, const struct pkt *p)
 	if (d->kind == NETMON_UNIX)
 		return;
 	count_at(t->n, class, NETMON_CLASSES);
-	row_key(d, p, &key);
-	row = set ? slot(&rows1, &key, &no_row) : slot(&rows0, &key, &no_row);
+	row_key(d, p, &id.key);
+	row = set ? slot(&rows1, &id, &no_row) : slot(&rows0, &id, &no_row);
 	if (row)
 		count_at(row->n, class, NETMON_CLASSES);
 }
@@ -532,7 +531,7 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 	}
 	if (!want_reason(d->reason) || !want_location(d->location))
 		return bk_leave_out();
-	sk = skb->sk;
+	sk = bk_follow(skb, sk, BK_TYPE_SOCK);
 	find_device(skb, sk, d);
 	bk_forget(d->has_device, d->location);
 	bk_forget(d->ether, d->location);
@@ -544,6 +543,7 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 		return bk_leave_out();
 	find_headers(skb, sk, d);
 	bk_forget(d->kind, d->location);
+	bk_forget(d->src.len, d->location);
 	d->pkt_type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
 	d->came_in = config.skip_tcp && skb->skb_iif;
 	if (config.skip_unix && !must_parse && d->kind == NETMON_UNIX)

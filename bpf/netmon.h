@@ -8,6 +8,7 @@ enum {
 	NETMON_STACK = 64,  /* frames */
 	NETMON_PORTS = 8,
 	NETMON_RANGES = 4,
+	NETMON_SITES = 512, /* places and reasons that are told apart, on each CPU */
 };
 
 /* What the buffer is. */
@@ -36,12 +37,13 @@ enum netmon_key {
 
 /*
  * Every dropped packet is of exactly one class, so that one increment counts it; the protocol
- * columns are sums of classes. TCP is split by which of SYN, RST and FIN it carries.
+ * columns are sums of classes. TCP is split by which of FIN, SYN and RST it carries, the lowest bits of its
+ * flags (RFC 9293).
  */
 enum {
-	NETMON_TCP_SYN = 1,
-	NETMON_TCP_RST = 2,
-	NETMON_TCP_FIN = 4,
+	NETMON_TCP_FIN = 1,
+	NETMON_TCP_SYN = 2,
+	NETMON_TCP_RST = 4,
 	NETMON_IP_UDP = 8, /* the classes within IPv4 and within IPv6 */
 	NETMON_IP_VRRP,
 	NETMON_IP_OTHER,
@@ -132,6 +134,12 @@ union netmon_row_key {
 	unsigned long long u64[5];
 };
 
+/* Each CPU has rows of its own, in one table: a table by CPU would be allocated row by row. */
+struct netmon_row_id {
+	unsigned int cpu, pad;
+	union netmon_row_key key;
+};
+
 struct netmon_row {
 	unsigned int n[NETMON_CLASSES];
 	unsigned int pad;
@@ -139,7 +147,7 @@ struct netmon_row {
 
 struct netmon_site {
 	unsigned long long location;
-	unsigned int reason, pad;
+	unsigned int reason, cpu;
 };
 
 struct netmon_totals {

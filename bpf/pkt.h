@@ -95,12 +95,14 @@ struct pkt_src {
 
 #ifdef __bpf__
 #define PKT_INLINE static __always_inline
+#define PKT_FUNC __attribute__((noinline)) /* not static: verified by itself */
 #define pkt_copy(dst, n, src) bk_read((dst), (n), (src))
 #define pkt_forget(x, s) bk_forget(x, (s)->len)
 #else
 #include <stdbool.h>
 #include <string.h>
 #define PKT_INLINE static inline
+#define PKT_FUNC static inline
 #define pkt_copy(dst, n, src) memcpy((dst), (src), (n))
 #define pkt_forget(x, s) ((void)0)
 #endif
@@ -230,15 +232,62 @@ PKT_INLINE bool pkt_ipv4(const struct pkt_src *s, unsigned int *off, unsigned in
 
 PKT_INLINE bool pkt_is_ext(unsigned int proto)
 {
-	return proto == PKT_IP_HOPOPTS || proto == PKT_IP_ROUTING || proto == PKT_IP_DSTOPTS ||
-	       proto == PKT_IP_AUTH || proto == PKT_IP_FRAGMENT;
+	const unsigned long long all = 1ULL << PKT_IP_HOPOPTS | 1ULL << PKT_IP_ROUTING | 1ULL << PKT_IP_FRAGMENT |
+				       1ULL << PKT_IP_AUTH | 1ULL << PKT_IP_DSTOPTS;
+
+	/* one test for the verifier, not five */
+	return proto < 64 && all >> proto & 1;
+}
+
+/*
+ * Follows the extension headers of IPv6, of which the first is of type next and starts at off. Returns, from
+ * the lowest bit on: 24 bits the offset of what follows them, 8 its type, 16 the fragment's offset in
+ * bytes, 16 flags (of enum pkt_flags). Numbers only, so that it can be a function that the verifier
+ * looks at once, by itself, instead of on every way that leads to it.
+ */
+PKT_FUNC unsigned long long pkt_ipv6_ext(unsigned long long data, unsigned int len, unsigned int off, unsigned int next)
+{
+	const struct pkt_src s = { (const void *)(unsigned long)data, len };
+	unsigned long long flags = 0, frag = 0;
+	unsigned char e[8] PKT_ALIGNED;
+
+#ifdef __bpf__
+#pragma clang loop unroll(disable)
+#endif
+	for (unsigned int i = 0; i < PKT_EXT_MAX; i++) {
+		if (!pkt_is_ext(next))
+			break;
+		if (!pkt_load(&s, off, e, 4)) {
+			flags |= PKT_TRUNCATED;
+			break;
+		}
+		if (next == PKT_IP_FRAGMENT) {
+			frag = pkt_be16(e + 2);
+			off += 8;
+			if (frag & 0xfff8) {
+				next = e[0];
+				flags |= PKT_FRAGMENT | PKT_LATER;
+				break;
+			}
+			/* more follow; if none do, this is the whole packet (RFC 6946) */
+			flags |= (frag & 1) * PKT_FRAGMENT;
+		} else if (next == PKT_IP_AUTH) {
+			off += (e[1] + 2u) * 4;
+		} else {
+			off += (e[1] + 1u) * 8;
+		}
+		next = e[0];
+	}
+	if (pkt_is_ext(next) && !(flags & (PKT_TRUNCATED | PKT_LATER)))
+		flags |= PKT_MALFORMED; /* too many */
+	return (off & 0xffffff) | (unsigned long long)next << 24 | (frag & 0xfff8) << 32 | flags << 48;
 }
 
 PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int want, unsigned int *l4_len,
 			 struct pkt *p)
 {
-	unsigned char h[40] PKT_ALIGNED, e[8] PKT_ALIGNED;
-	unsigned int len, next, off = *at, start = off + 40, i;
+	unsigned int len, next, off = *at, start = off + 40;
+	unsigned char h[40] PKT_ALIGNED;
 
 	if (!pkt_load(s, off, h, 40)) {
 		p->flags |= PKT_TRUNCATED;
@@ -256,41 +305,17 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 		__builtin_memcpy(p->dst, h + 24, 16);
 	}
 	off = start;
-#ifdef __bpf__
-#pragma clang loop unroll(disable)
-#endif
-	for (i = 0; i < PKT_EXT_MAX; i++) {
-		p->l4_proto = next;
-		if (!pkt_is_ext(next))
-			break;
-		if (!pkt_load(s, off, e, 4)) {
-			p->flags |= PKT_TRUNCATED;
-			return false;
-		}
-		if (next == PKT_IP_FRAGMENT) {
-			unsigned int frag = pkt_be16(e + 2);
+	if (pkt_is_ext(next)) {
+		unsigned long long r = pkt_ipv6_ext((unsigned long)s->data, s->len, off, next);
 
-			p->frag_off = frag & 0xfff8;
-			if (frag & 0xfff9) /* an atomic fragment (RFC 6946) is no fragment */
-				p->flags |= PKT_FRAGMENT;
-			off += 8;
-			if (p->frag_off) {
-				p->l4_proto = e[0];
-				p->flags |= PKT_LATER;
-				return false;
-			}
-		} else if (next == PKT_IP_AUTH) {
-			off += (e[1] + 2u) * 4;
-		} else {
-			off += (e[1] + 1u) * 8;
-		}
-		next = e[0];
+		off = r & 0xffffff;
+		next = r >> 24 & 0xff;
+		p->frag_off = r >> 32;
+		p->flags |= r >> 48;
 	}
 	p->l4_proto = next;
-	if (pkt_is_ext(next)) {
-		p->flags |= PKT_MALFORMED;
+	if (p->flags & (PKT_TRUNCATED | PKT_LATER | PKT_MALFORMED))
 		return false;
-	}
 	if (len == 0 || p->flags & PKT_FRAGMENT)
 		len = PKT_LEN_UNKNOWN;
 	else if (len < off - start) {

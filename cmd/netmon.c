@@ -69,7 +69,8 @@ static struct {
 	bool reasons_loaded;
 	struct bk_quiesce quiesce;
 	int cpus;
-	size_t key_size;
+	size_t key_size;   /* of union netmon_row_key, for this key */
+	uint32_t max_rows;
 	struct bk_col row_cols[32];
 	uint64_t reported; /* reports so far */
 } st = { .quiesce = { -1, -1 } };
@@ -393,16 +394,16 @@ static int configure_ovs(struct netmon_config *c)
 
 /*
  * Strangers choose addresses, so of these there can be many; of the rest there are few. There are
- * two tables, and each row has a value for every CPU.
+ * two tables, and in each of them room for the rows on every CPU.
  */
 static uint32_t default_rows(int key)
 {
 	bool many = key == NETMON_DIP || key == NETMON_SIP || key == NETMON_FLOW ||
 		    key == NETMON_FLOW_SRC;
-	size_t row = st.cpus * sizeof(struct netmon_row) * 2;
+	size_t row = st.cpus * (sizeof(struct netmon_row_id) + sizeof(struct netmon_row)) * 2;
 	uint32_t n = many ? 4096 : 1024;
 
-	while (n > 256 && n * row > 64 << 20)
+	while (n > 256 && n * row > 96 << 20)
 		n /= 2;
 	return n;
 }
@@ -435,12 +436,25 @@ static void without_reasons(void)
 	opt.key = NETMON_LOCATION - 1;
 }
 
+static size_t row_id_size(void)
+{
+	return offsetof(struct netmon_row_id, key) + st.key_size;
+}
+
+/* Room for so many keys on each CPU. */
+static int set_table(struct bpf_map *map, uint32_t room, size_t size)
+{
+	uint64_t n = (uint64_t)room * st.cpus;
+	int err = bpf_map__set_max_entries(map, n < 1 << 30 ? n : 1 << 30);
+
+	return err ? err : bpf_map__set_key_size(map, size);
+}
+
 static int configure(struct bk_run *run, void *skel)
 {
 	struct netmon_bpf *s = skel;
 	struct netmon_config *c = (struct netmon_config *)&s->rodata->config;
 	const struct bk_net *net = opt.host.family ? &opt.host : &opt.net;
-	uint32_t rows;
 	int err = 0;
 
 	st.cpus = libbpf_num_possible_cpus();
@@ -490,24 +504,24 @@ static int configure(struct bk_run *run, void *skel)
 		bpf_map__set_autocreate(s->maps.totals, false);
 		return 0;
 	}
-	rows = opt.rows ? opt.rows : default_rows(c->key);
+	st.max_rows = opt.rows ? opt.rows : default_rows(c->key);
 	st.key_size = key_size(c->key);
-	err = bpf_map__set_max_entries(s->maps.rows0, rows);
-	err = err ? err : bpf_map__set_max_entries(s->maps.rows1, rows);
-	err = err ? err : bpf_map__set_key_size(s->maps.rows0, st.key_size);
-	return err ? err : bpf_map__set_key_size(s->maps.rows1, st.key_size);
+	err = set_table(s->maps.rows0, st.max_rows, row_id_size());
+	err = err ? err : set_table(s->maps.rows1, st.max_rows, row_id_size());
+	err = err ? err : set_table(s->maps.sites0, NETMON_SITES, sizeof(struct netmon_site));
+	return err ? err : set_table(s->maps.sites1, NETMON_SITES, sizeof(struct netmon_site));
 }
 
 static int attach(struct bk_run *run, void *skel)
 {
-	struct netmon_bpf *s = skel;
+	const struct netmon_bpf *s = skel;
 	uint8_t yes = 1;
 	int err = 0;
 
 	for (size_t i = 0; !err && i < wanted_reasons.n; i++)
 		err = bpf_map_update_elem(bpf_map__fd(s->maps.reasons), &wanted_reasons.v[i], &yes,
 					  BPF_ANY);
-	return err ? err : netmon_bpf__attach(s);
+	return err ? err : bk_attach(run);
 }
 
 static int started(struct bk_run *run, void *skel)
@@ -1152,11 +1166,11 @@ static void name_row(struct row *r)
 /* ---- reading the maps ---- */
 
 /*
- * Takes all entries out of a per-CPU hash that no program uses any more, a batch at a time, and
- * gives each to a function, values of all CPUs side by side.
+ * Takes all entries out of a hash that no program uses any more, a batch at a time, and gives each to
+ * a function.
  */
 static int empty_map(int fd, size_t ksize, size_t vsize,
-		     void (*each)(void *ctx, const void *key, const void *values), void *ctx)
+		     void (*each)(void *ctx, const void *key, const void *value), void *ctx)
 {
 	uint32_t in = 0, out = 0, cap = 256, n;
 	char *keybuf = NULL, *values = NULL;
@@ -1167,7 +1181,7 @@ static int empty_map(int fd, size_t ksize, size_t vsize,
 		char *k = realloc(keybuf, cap * ksize), *v;
 
 		keybuf = k ? k : keybuf;
-		v = realloc(values, cap * vsize * st.cpus);
+		v = realloc(values, cap * vsize);
 		values = v ? v : values;
 		if (!k || !v) {
 			err = -ENOMEM;
@@ -1183,7 +1197,7 @@ static int empty_map(int fd, size_t ksize, size_t vsize,
 		if (err && err != -ENOENT)
 			break;
 		for (uint32_t i = 0; i < n; i++)
-			each(ctx, keybuf + i * ksize, values + i * vsize * st.cpus);
+			each(ctx, keybuf + i * ksize, values + i * vsize);
 		if (err) {
 			err = 0;
 			break;
@@ -1196,36 +1210,87 @@ static int empty_map(int fd, size_t ksize, size_t vsize,
 	return err;
 }
 
+/* What the CPUs counted, as it is read, and then by key. */
 struct rows {
+	struct counted {
+		union netmon_row_key key;
+		struct netmon_row row;
+	} *raw;
+	size_t raw_n, raw_room;
 	struct row *v;
-	size_t n, cap;
+	size_t n;
 	bool failed;
 };
 
-static void add_row(void *ctx, const void *key, const void *values)
+static void add_row(void *ctx, const void *key, const void *value)
 {
-	const struct netmon_row *per_cpu = values;
+	const struct netmon_row_id *id = key;
 	struct rows *rows = ctx;
-	struct row *r;
+	struct counted *c;
 
-	if (rows->n == rows->cap) {
-		size_t cap = rows->cap ? rows->cap * 2 : 64;
+	if (rows->raw_n == rows->raw_room) {
+		size_t room = rows->raw_room ? rows->raw_room * 2 : 64;
 
-		r = realloc(rows->v, cap * sizeof(*r));
-		if (!r) {
+		c = realloc(rows->raw, room * sizeof(*c));
+		if (!c) {
 			rows->failed = true;
 			return;
 		}
-		rows->v = r;
-		rows->cap = cap;
+		rows->raw = c;
+		rows->raw_room = room;
 	}
-	r = &rows->v[rows->n++];
-	memset(r, 0, sizeof(*r));
-	memcpy(&r->key, key, st.key_size);
-	for (int cpu = 0; cpu < st.cpus; cpu++)
-		for (int i = 0; i < NETMON_CLASSES; i++)
-			r->n[i] += per_cpu[cpu].n[i];
-	sum_columns(r);
+	c = &rows->raw[rows->raw_n++];
+	memset(&c->key, 0, sizeof(c->key));
+	memcpy(&c->key, &id->key, st.key_size);
+	memcpy(&c->row, value, sizeof(c->row));
+}
+
+static int by_key(const void *a, const void *b)
+{
+	const struct counted *x = a, *y = b;
+
+	return memcmp(&x->key, &y->key, sizeof(x->key));
+}
+
+static int by_column_total(const void *a, const void *b)
+{
+	const struct row *x = a, *y = b;
+	uint64_t p = x->col[C_TOTAL], q = y->col[C_TOTAL];
+
+	return p != q ? (p < q ? 1 : -1) : memcmp(&x->key, &y->key, sizeof(x->key));
+}
+
+/*
+ * One row a key. Keys that came on several CPUs left room for others: of more than were asked for the
+ * largest stay, and the rest is "other".
+ */
+static int merge_rows(struct rows *rows)
+{
+	struct row *r = NULL;
+
+	if (!rows->raw_n)
+		return 0;
+	rows->v = calloc(rows->raw_n, sizeof(*rows->v));
+	if (!rows->v)
+		return -ENOMEM;
+	qsort(rows->raw, rows->raw_n, sizeof(*rows->raw), by_key);
+	for (size_t i = 0; i < rows->raw_n; i++) {
+		const struct counted *c = &rows->raw[i];
+
+		if (!i || by_key(c, c - 1)) {
+			r = &rows->v[rows->n++];
+			r->key = c->key;
+		}
+		for (int k = 0; k < NETMON_CLASSES; k++)
+			r->n[k] += c->row.n[k];
+	}
+	for (size_t i = 0; i < rows->n; i++)
+		sum_columns(&rows->v[i]);
+	if (rows->n > st.max_rows) {
+		qsort(rows->v, rows->n, sizeof(*rows->v), by_column_total);
+		rows->n = st.max_rows;
+	}
+	return 0;
 }
 
 /* Drops by a name, of reasons or of locations. */
@@ -1249,14 +1314,12 @@ static void add_count(struct tally *t, uint64_t id, uint64_t n)
 		t->v[t->n++] = (struct count){ id, n };
 }
 
-static void add_site(void *ctx, const void *key, const void *values)
+static void add_site(void *ctx, const void *key, const void *value)
 {
 	const struct netmon_site *site = key;
-	const uint64_t *per_cpu = values;
-	uint64_t n = 0;
+	uint64_t n;
 
-	for (int cpu = 0; cpu < st.cpus; cpu++)
-		n += per_cpu[cpu];
+	memcpy(&n, value, sizeof(n));
 	if (!n)
 		return;
 	add_count(&by_reason, site->reason, n);
@@ -1435,13 +1498,13 @@ static int report(struct bk_run *run, void *skel, bool last)
 	err = bk_quiesce(&st.quiesce);
 	err = err ? err : read_totals(bpf_map__fd(s->maps.totals), set, &t);
 	err = err ? err :
-		    empty_map(bpf_map__fd(set ? s->maps.rows1 : s->maps.rows0), st.key_size,
+		    empty_map(bpf_map__fd(set ? s->maps.rows1 : s->maps.rows0), row_id_size(),
 			      sizeof(struct netmon_row), add_row, &rows);
 	err = err ? err :
 		    empty_map(bpf_map__fd(set ? s->maps.sites1 : s->maps.sites0),
 			      sizeof(struct netmon_site), sizeof(uint64_t), add_site, NULL);
-	if (!err && rows.failed)
-		err = -ENOMEM;
+	if (!err)
+		err = rows.failed ? -ENOMEM : merge_rows(&rows);
 	if (err)
 		goto out;
 	memcpy(rest.n, t.n, sizeof(rest.n));
@@ -1493,6 +1556,7 @@ static int report(struct bk_run *run, void *skel, bool last)
 	st.reported++;
 out:
 	by_reason.n = by_location.n = 0;
+	free(rows.raw);
 	free(rows.v);
 	return err;
 }

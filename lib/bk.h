@@ -15,6 +15,7 @@
 #include <bpf/libbpf.h>
 
 #include "filter.h"
+#include "kernel.h"
 
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -252,6 +253,8 @@ void bk_log_init(const char *name, unsigned int verbose);
 void bk_log_libbpf(void);
 void bk_log_forget(void);
 const char *bk_log_cause(void);
+/* Sets it where libbpf did not come to say it. */
+__attribute__((format(printf, 1, 2))) void bk_log_set_cause(const char *fmt, ...);
 
 /* ---- the running kernel (btf.c, ksyms.c, netns.c) ---- */
 
@@ -265,7 +268,7 @@ struct bk_enum { /* the names of an enum, by value */
 
 /*
  * Reads an enum of the kernel's BTF, or of a module's; prefix is cut off the names. -ENOENT if
- * absent. The BTF stays in memory (some 10 MB) for the next call until bk_btf_forget().
+ * absent. The BTF stays open (5 MB where it cannot be mapped) for the next call until bk_btf_forget().
  */
 int bk_enum_load(struct bk_enum *e, const char *module, const char *name, const char *prefix);
 void bk_btf_forget(void);
@@ -317,15 +320,15 @@ const char *bk_why_refused(void);
 /* ---- descriptors and the run (run.c) ---- */
 
 struct bk_skel_ops {
-	void *(*open)(void);
+	void *(*open)(const struct bpf_object_open_opts *);
 	void (*destroy)(void *);
 };
 
 /* The functions of a generated skeleton without its type. */
 #define BK_SKEL(name)								\
-	static void *skel_open(void)						\
+	static void *skel_open(const struct bpf_object_open_opts *how)		\
 	{									\
-		return name##_bpf__open();					\
+		return name##_bpf__open_opts(how);				\
 	}									\
 	static void skel_destroy(void *s)					\
 	{									\
@@ -384,6 +387,7 @@ struct bk_run {
 	bool timed;		/* the kernel measures run times (--stats) */
 	uint64_t interval_ns;	/* length of the time that report() now covers */
 	void *skel;		/* the tool's own type of skeleton */
+	struct bk_probe *probe; /* what the kernel's types are, for libbpf */
 	struct bpf_object *obj;
 	uint32_t reports;
 	int map_fd;		/* a map that report() reads by system call, or -1; set by started() */
@@ -397,6 +401,8 @@ struct bk_run {
 int bk_parse_args(struct bk_run *run, int argc, char **argv);
 /* Points to --help, behind the sentence that said what is wrong; returns BK_EXIT_USAGE. */
 int bk_usage(const struct bk_run *run);
+/* Attaches all programs; for a tool's own attach(). */
+int bk_attach(struct bk_run *run);
 /* Leads the tool through its life and returns the exit status. */
 int bk_run(struct bk_run *run);
 

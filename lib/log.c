@@ -111,6 +111,15 @@ void bk_log_forget(void)
 	log_state.cause[0] = 0;
 }
 
+void bk_log_set_cause(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(log_state.cause, sizeof(log_state.cause), fmt, ap);
+	va_end(ap);
+}
+
 const char *bk_log_cause(void)
 {
 	return log_state.cause[0] ? log_state.cause : NULL;

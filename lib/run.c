@@ -12,6 +12,7 @@
 
 #include "bk.h"
 #include "loop.h"
+#include "probe.h"
 #include "version.h"
 
 /* libbpf guarantees these first members in every generated skeleton. */
@@ -181,7 +182,12 @@ static int prepare(struct bk_run *run, struct any_skel *skel)
 	err = set_ring(run, skel->obj);
 	if (!err && run->tool->configure)
 		err = run->tool->configure(run, skel);
-	return err;
+	return err ? err : bk_probe_resolve(run->probe, skel->obj);
+}
+
+int bk_attach(struct bk_run *run)
+{
+	return bk_probe_attach(((struct any_skel *)run->skel)->skeleton);
 }
 
 static int attach(struct bk_run *run, struct any_skel *skel)
@@ -199,7 +205,7 @@ static int attach(struct bk_run *run, struct any_skel *skel)
 		run->books->asleep = 1;
 	}
 	return run->tool->attach ? run->tool->attach(run, skel) :
-				   bpf_object__attach_skeleton(skel->skeleton);
+				   bk_attach(run);
 }
 
 /* Opens, loads and attaches on one rung. On failure everything is undone and said in *what. */
@@ -210,7 +216,7 @@ static int start_on(struct bk_run *run, struct any_skel **out, const char **what
 
 	bk_log_forget();
 	*what = "open the programs";
-	skel = run->tool->skel->open();
+	skel = run->tool->skel->open(bk_probe_opts(run->probe));
 	if (!skel)
 		return -errno;
 	run->obj = skel->obj;
@@ -500,6 +506,12 @@ int bk_run(struct bk_run *run)
 		status = BK_EXIT_FAILED;
 		goto fini;
 	}
+	err = bk_probe_open(&run->probe);
+	if (err) {
+		bk_error("cannot start: %s", strerror(-err));
+		status = BK_EXIT_FAILED;
+		goto close;
+	}
 	if (run->opts.stats) {
 		stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
 		run->timed = stats_fd >= 0;
@@ -521,6 +533,7 @@ int bk_run(struct bk_run *run)
 	}
 	run->tool->skel->destroy(skel);
 close:
+	bk_probe_close(run->probe);
 	bk_loop_close(run->loop);
 	if (stats_fd >= 0)
 		close(stats_fd);

@@ -78,10 +78,30 @@ LINES = [
     "--output\njson", "--count\n5\n-d\n1m", "--", "-", "argument", "-fZ", "--nonsense=1", "--no-h", "--help",
 ]
 
+
+
+def btf(types, strings):
+    return struct.pack("<HBBIIIII", 0xeb9f, 1, 0, 24, 0, len(types), len(types), len(strings)) + types + strings
+
+
+def btf_type(name, kind, vlen=0, size=0, rest=b""):
+    return struct.pack("<III", name, kind << 24 | vlen, size) + rest
+
+
+# int; a { x, y[3], *p }; bc, a typedef of const a; an enum a; a forward, a function
+BTF_TYPES = (btf_type(1, 1, 0, 4, struct.pack("<I", 32)) + btf_type(0, 3, 0, 0, struct.pack("<III", 1, 1, 3)) +
+             btf_type(0, 2, 0, 4) + btf_type(5, 4, 3, 24, struct.pack("<9I", 7, 1, 0, 9, 2, 32, 11, 3, 128)) +
+             btf_type(0, 10, 0, 4) + btf_type(13, 8, 0, 5) + btf_type(5, 6, 1, 4, struct.pack("<II", 7, 1)) +
+             btf_type(16, 7) + btf_type(0, 13, 1, 1, struct.pack("<II", 7, 3)) + btf_type(5, 12, 0, 9))
+BTF = btf(BTF_TYPES, b"\0int\0a\0x\0y\0p\0bc\0far\0")
+MODULE = btf(btf_type(20, 4, 1, 24, struct.pack("<III", 7, 4, 0)), b"a\0")
+
 SEEDS = {
     "pkt": [p + b"\3" for p in PKT],
     "value": [bytes([kind]) + s.encode() for kind, strings in enumerate(VALUES) for s in strings],
     "escape": TEXT,
+    "kbtf": [b"\0" + BTF, bytes([len(BTF) // 4]) + BTF[:len(BTF) // 4 * 4], bytes([(len(BTF) + 3) // 4]) +
+             btf(BTF_TYPES, b"\0int\0a\0x\0y\0p\0bc\0far\0".ljust(-(-len(BTF) // 4) * 4 - len(BTF) + 20, b"\0")) + MODULE],
     "opts": [line.encode() for line in LINES],
 }
 

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bk.h"
+#include "btf.h"
+#include "kbtf.h"
+#include "kernel.h"
+
+#define TP_BTF "tp_btf/"
+enum {
+	NUMBERS = BK_NUMBERS_END - BK_KFUNC_RDONLY_CAST
+}; /* the names that are always looked for, the first */
+
+#define TP_TYPE "btf_trace_" /* the kernel has a typedef of this name for each tracepoint */
+
+struct bk_probe {
+	int file, handler; /* the small BTF; libbpf's number of ours for sections */
+	char path[32];
+	struct bpf_object_open_opts opts;
+	struct bk_kbtf_name *names; /* of the object that was resolved last */
+	size_t count, room;
+	char **owned; /* names that were made, count of them; NULL for others */
+};
+
+/* ---- the numbers that bpf/kernel.h stands for ---- */
+
+static bool is_call(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_JMP | BPF_CALL) && !insn->src_reg;
+}
+
+static bool is_constant(const struct bpf_insn *insn)
+{
+	return insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) ||
+	       insn->code == (BPF_ALU | BPF_MOV | BPF_K);
+}
+
+/* Where the kernel has not all of them, they stay, in code that is never reached. */
+static bool has_numbers(const struct bk_probe *p)
+{
+	for (int i = 0; i < NUMBERS; i++)
+		if (!p->names[i].id)
+			return false;
+	return true;
+}
+
+static int put_numbers(const struct bk_probe *p, struct bpf_program *prog)
+{
+	size_t n = bpf_program__insn_cnt(prog);
+	struct bpf_insn *insns;
+	int err;
+
+	if (!has_numbers(p))
+		return 0;
+	insns = malloc(n * sizeof(*insns));
+	if (!insns)
+		return -ENOMEM;
+	memcpy(insns, bpf_program__insns(prog), n * sizeof(*insns));
+	for (size_t i = 0; i < n; i++) {
+		uint32_t number = (uint32_t)insns[i].imm - BK_KFUNC_RDONLY_CAST;
+
+		if (number >= NUMBERS ||
+		    !(number ? is_constant(&insns[i]) : is_call(&insns[i])))
+			continue;
+		if (!number)
+			insns[i].src_reg = BPF_PSEUDO_KFUNC_CALL;
+		insns[i].imm = p->names[number].id;
+	}
+	err = bpf_program__set_insns(prog, insns, n);
+	free(insns);
+	return err;
+}
+
+/* ---- tp_btf programs ---- */
+
+static const struct bk_kbtf_name *find_target(const struct bk_probe *p,
+					      const struct bpf_program *prog)
+{
+	const char *tp = bpf_program__section_name(prog) + strlen(TP_BTF);
+
+	for (size_t i = 0; i < p->count; i++)
+		if (!strncmp(p->names[i].name, TP_TYPE, strlen(TP_TYPE)) &&
+		    !strcmp(p->names[i].name + strlen(TP_TYPE), tp))
+			return &p->names[i];
+	return NULL;
+}
+
+/*
+ * libbpf calls it for each tp_btf program that is about to be loaded. Only now the functions that it calls are
+ * among its instructions.
+ */
+static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
+{
+	const struct bk_probe *p = (void *)cookie;
+	const struct bk_kbtf_name *target = find_target(p, prog);
+
+	if (!target || !target->id)
+		return -ESRCH;
+	bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING);
+	bpf_program__set_expected_attach_type(prog, BPF_TRACE_RAW_TP);
+	opts->expected_attach_type = BPF_TRACE_RAW_TP;
+	opts->attach_btf_id = target->id;
+	return put_numbers(p, prog);
+}
+
+int bk_probe_attach(struct bpf_object_skeleton *skeleton)
+{
+	for (int i = 0; i < skeleton->prog_cnt; i++) {
+		struct bpf_prog_skeleton *p =
+			(void *)((char *)skeleton->progs + (size_t)i * skeleton->prog_skel_sz);
+		struct bpf_program *prog = *p->prog;
+
+		if (bpf_program__fd(prog) < 0 ||
+		    bpf_program__expected_attach_type(prog) != BPF_TRACE_RAW_TP)
+			continue;
+		*p->link = bpf_program__attach_trace(prog);
+		if (!*p->link)
+			return -errno;
+	}
+	return bpf_object__attach_skeleton(skeleton);
+}
+
+/* ---- names ---- */
+
+static int add_name(struct bk_probe *p, const char *name, uint32_t kinds, char *owned)
+{
+	if (p->count == p->room) {
+		size_t room = p->room ? 2 * p->room : 128;
+		struct bk_kbtf_name *names = realloc(p->names, room * sizeof(*names));
+		char **o;
+
+		if (names)
+			p->names = names;
+		o = names ? realloc(p->owned, room * sizeof(*o)) : NULL;
+		if (!o)
+			return -ENOMEM;
+		p->owned = o;
+		p->room = room;
+	}
+	p->names[p->count] = (struct bk_kbtf_name){ name, kinds, 0 };
+	p->owned[p->count++] = owned;
+	return 0;
+}
+
+static void forget_names(struct bk_probe *p)
+{
+	for (size_t i = 0; i < p->count; i++)
+		free(p->owned[i]);
+	p->count = 0;
+}
+
+/* A type of a program may have another name than the kernel's: what follows three underscores. */
+static int add_type(struct bk_probe *p, const char *name)
+{
+	const uint32_t kinds = 1 << BTF_KIND_STRUCT | 1 << BTF_KIND_UNION | 1 << BTF_KIND_ENUM |
+			       1 << BTF_KIND_TYPEDEF | 1 << 19 /* ENUM64 */;
+	const char *flavour = strstr(name, "___");
+	char *own;
+	int err;
+
+	if (!flavour)
+		return add_name(p, name, kinds, NULL);
+	own = strndup(name, flavour - name);
+	if (!own)
+		return -ENOMEM;
+	err = add_name(p, own, kinds, own);
+	if (err)
+		free(own);
+	return err;
+}
+
+static bool is_typed(const struct bpf_program *prog)
+{
+	return !strncmp(bpf_program__section_name(prog), TP_BTF, strlen(TP_BTF));
+}
+
+static int add_target(struct bk_probe *p, const struct bpf_program *prog)
+{
+	char *own;
+	int err;
+
+	if (asprintf(&own, TP_TYPE "%s", bpf_program__section_name(prog) + strlen(TP_BTF)) < 0)
+		return -ENOMEM;
+	err = add_name(p, own, 1 << BTF_KIND_TYPEDEF, own);
+	if (err)
+		free(own);
+	return err;
+}
+
+static const char *const number_names[NUMBERS] = { BK_NUMBER_NAMES };
+
+static int add_names(struct bk_probe *p, struct bpf_object *obj)
+{
+	struct btf *btf = bpf_object__btf(obj);
+	struct bpf_program *prog;
+	int err = 0;
+
+	forget_names(p);
+	for (int i = 0; !err && i < NUMBERS; i++)
+		err = add_name(p, number_names[i], i ? 1 << BTF_KIND_STRUCT : 1 << BTF_KIND_FUNC,
+			       NULL);
+	for (uint32_t id = 1; !err && id < btf__type_cnt(btf); id++) {
+		const struct btf_type *t = btf__type_by_id(btf, id);
+
+		if (t->name_off && (btf_is_composite(t) || btf_is_any_enum(t) || btf_is_typedef(t)))
+			err = add_type(p, btf__name_by_offset(btf, t->name_off));
+	}
+	bpf_object__for_each_program(prog, obj)
+		if (!err && is_typed(prog) && bpf_program__autoload(prog))
+			err = add_target(p, prog);
+	return err;
+}
+
+static int write_all(int fd, const char *data, size_t size)
+{
+	ssize_t n;
+
+	for (; size; data += n, size -= n) {
+		n = write(fd, data, size);
+		if (n < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+static int make_small_btf(struct bk_probe *p, struct bk_kbtf *kernel)
+{
+	void *data;
+	size_t size;
+	int err = bk_kbtf_extract(kernel, p->names, p->count, &data, &size);
+
+	if (err)
+		return err;
+	if (ftruncate(p->file, 0) || lseek(p->file, 0, SEEK_SET))
+		err = -errno;
+	err = err ? err : write_all(p->file, data, size);
+	free(data);
+	return err;
+}
+
+int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj)
+{
+	struct bk_kernel *k = bk_var(obj, ".rodata", "bk_kernel", sizeof(*k));
+	struct bk_kbtf *kernel = bk_btf_kernel();
+	const struct bk_kbtf_name *target;
+	struct bpf_program *prog;
+	int err;
+
+	if (!kernel) {
+		bk_log_set_cause("/sys/kernel/btf/vmlinux cannot be used: %s", strerror(errno));
+		return -EINVAL;
+	}
+	err = add_names(p, obj);
+	err = err ? err : make_small_btf(p, kernel);
+	if (err)
+		return err;
+	bpf_object__for_each_program(prog, obj) {
+		if (!bpf_program__autoload(prog))
+			continue;
+		target = is_typed(prog) ? find_target(p, prog) : NULL;
+		if (target && !target->id) {
+			bk_log_set_cause("this kernel has no tracepoint %s",
+					 target->name + strlen(TP_TYPE));
+			return -ESRCH;
+		}
+		err = put_numbers(p, prog);
+		if (err)
+			return err;
+	}
+	if (k)
+		k->has_rdonly_cast = has_numbers(p);
+	return 0;
+}
+
+/* ---- open ---- */
+
+int bk_probe_open(struct bk_probe **out)
+{
+	struct bk_probe *p = calloc(1, sizeof(*p));
+	LIBBPF_OPTS(libbpf_prog_handler_opts, o, .cookie = (long)p,
+		    .prog_prepare_load_fn = prepare_load);
+	int err;
+
+	*out = NULL;
+	if (!p)
+		return -ENOMEM;
+	p->file = memfd_create("bpfkit-btf", MFD_CLOEXEC);
+	if (p->file < 0) {
+		err = -errno;
+		free(p);
+		return err;
+	}
+	p->handler = libbpf_register_prog_handler(TP_BTF, BPF_PROG_TYPE_RAW_TRACEPOINT, 0, &o);
+	if (p->handler < 0) {
+		err = p->handler;
+		close(p->file);
+		free(p);
+		return err;
+	}
+	snprintf(p->path, sizeof(p->path), "/proc/self/fd/%d", p->file);
+	p->opts.sz = sizeof(p->opts);
+	p->opts.btf_custom_path = p->path;
+	*out = p;
+	return 0;
+}
+
+const struct bpf_object_open_opts *bk_probe_opts(const struct bk_probe *p)
+{
+	return &p->opts;
+}
+
+void bk_probe_close(struct bk_probe *p)
+{
+	if (!p)
+		return;
+	libbpf_unregister_prog_handler(p->handler);
+	close(p->file);
+	forget_names(p);
+	free(p->names);
+	free(p->owned);
+	free(p);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef BK_PROBE_H
+#define BK_PROBE_H
+
+#include <bpf/libbpf.h>
+
+/*
+ * What libbpf needs to know of the kernel's types, told to it from one walk over the kernel's BTF: a
+ * small BTF to relocate against, the ids of what tp_btf programs attach to, and the numbers that
+ * bpf/kernel.h stands for. Such programs are opened as raw tracepoints, whose load wants no BTF, and
+ * become typed ones at the moment they are loaded.
+ */
+struct bk_probe;
+
+/* Once for a run, before any skeleton is opened. 0 or a negative errno; then *p is NULL. */
+int bk_probe_open(struct bk_probe **p);
+void bk_probe_close(struct bk_probe *p);
+/* Options to open a skeleton with; they live as long as p. */
+const struct bpf_object_open_opts *bk_probe_opts(const struct bk_probe *p);
+/*
+ * Before the object is loaded, when it is decided which of its programs are. -ESRCH: the kernel has
+ * not what one of them attaches to; bk_log_cause() says what. -EINVAL: its BTF cannot be read.
+ */
+int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj);
+/* Attaches all programs of a skeleton. */
+int bk_probe_attach(struct bpf_object_skeleton *skeleton);
+
+#endif

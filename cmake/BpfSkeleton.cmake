@@ -41,11 +41,15 @@ function(bpf_skeleton name source)
   if(CMAKE_GENERATOR MATCHES "Makefiles|Ninja")
     set(depfile DEPFILE ${raw}.d)
   endif()
+  # No path of the build gets into the object: it is the same wherever it is made.
+  set(compile ${BPF_CLANG} --target=bpf -mcpu=v3 -g -O2 -std=gnu11 -nostdinc
+    -Wall -Wextra -Wno-unused-parameter $<$<BOOL:${BPFKIT_WERROR}>:-Werror> ${includes}
+    -fdebug-prefix-map=${PROJECT_SOURCE_DIR}/= -fdebug-compilation-dir=. -c ${source})
+  # tests/load/test_arch.py does the same again, for other machines
+  list(JOIN compile "\n" words)
+  file(GENERATE OUTPUT ${dir}/${name}.compile CONTENT "${words}\n")
   add_custom_command(OUTPUT ${raw}
-    COMMAND ${BPF_CLANG} --target=bpf -mcpu=v3 -g -O2 -std=gnu11 -nostdinc
-      -Wall -Wextra -Wno-unused-parameter $<$<BOOL:${BPFKIT_WERROR}>:-Werror> ${includes}
-      -fdebug-prefix-map=${PROJECT_SOURCE_DIR}/=
-      -MD -MF ${raw}.d -MT ${raw} -c ${source} -o ${raw}
+    COMMAND ${compile} -MD -MF ${raw}.d -MT ${raw} -o ${raw}
     DEPENDS ${source} ${depfile} COMMENT "BPF ${name}" VERBATIM COMMAND_EXPAND_LISTS)
   add_custom_command(OUTPUT ${obj}
     COMMAND ${BPFTOOL} gen object ${obj}.tmp ${raw}

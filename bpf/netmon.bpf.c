@@ -260,13 +260,18 @@ static __always_inline bool in_net(const unsigned char addr[16])
 	       !((a[1] ^ config.addr[1]) & config.mask[1]);
 }
 
+/* Calculated: sixteen comparisons would be as many ways for the verifier to follow. */
 static __always_inline bool is_port(const struct pkt *p)
 {
-	for (int i = 0; i < NETMON_PORTS; i++)
-		if (i < config.nports &&
-		    (p->sport == config.ports[i] || p->dport == config.ports[i]))
-			return true;
-	return false;
+	u64 differs = 1, product;
+
+	for (int i = 0; i < NETMON_PORTS; i++) {
+		if (i >= config.nports)
+			break;
+		product = (u64)(p->sport ^ config.ports[i]) * (p->dport ^ config.ports[i]);
+		differs &= (product | -product) >> 63;
+	}
+	return !differs;
 }
 
 static __always_inline bool by_packet(void)
@@ -490,25 +495,22 @@ static __always_inline void fill(struct sk_buff *skb, struct drop *d, struct net
 
 static __always_inline void emit(void *ctx, struct sk_buff *skb, struct drop *d)
 {
-	if (config.stack) {
-		struct netmon_stack_event *s = bk_reserve(sizeof(*s));
-		long n;
+	struct netmon_stack_event *s;
+	long n;
 
-		if (!s)
-			return;
-		fill(skb, d, &s->e);
+	if (config.stack)
+		s = bk_reserve(sizeof(*s));
+	else
+		s = bk_reserve(sizeof(s->e));
+	if (!s)
+		return;
+	fill(skb, d, &s->e);
+	if (config.stack) {
 		__builtin_memset(s->stack, 0, sizeof(s->stack));
 		n = bpf_get_stack(ctx, s->stack, sizeof(s->stack), 0);
 		s->stack_bytes = n > 0 ? n : 0;
-		bk_submit(s);
-	} else {
-		struct netmon_event *e = bk_reserve(sizeof(*e));
-
-		if (!e)
-			return;
-		fill(skb, d, e);
-		bk_submit(e);
 	}
+	bk_submit(s);
 }
 
 /* Looks at a buffer; is it a drop that is asked for? Arguments of the tracepoint: the buffer, the
@@ -544,6 +546,8 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 	find_headers(skb, sk, d);
 	bk_forget(d->kind, d->location);
 	bk_forget(d->src.len, d->location);
+	bk_forget(d->protocol, d->location);
+	bk_forget(d->vlan_proto, d->location);
 	d->pkt_type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
 	d->came_in = config.skip_tcp && skb->skb_iif;
 	if (config.skip_unix && !must_parse && d->kind == NETMON_UNIX)

@@ -340,6 +340,7 @@ PKT_INLINE void pkt_parse_l3(const struct pkt_src *s, unsigned int off, unsigned
 	pkt_forget(off, s);
 	pkt_forget(eth_proto, s);
 	pkt_forget(p->flags, s);
+	pkt_forget(p->vlans, s);
 	p->eth_proto = eth_proto;
 	switch (eth_proto) {
 	case PKT_ETH_IPV4:

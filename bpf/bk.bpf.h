@@ -185,6 +185,18 @@ static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void 
 		(x) = __x;								\
 	})
 
+/*
+ * Zeroes a struct of whole words so that the verifier does not know it: else "still zero" and "written" are
+ * two states of each of its words, wherever paths meet. any: a number of which it knows nothing.
+ */
+#define bk_zero(obj, any)								\
+	({										\
+		u64 __zero = 0;								\
+		bk_forget(__zero, any);							\
+		for (u32 __i = 0; __i < sizeof(*(obj)) / 8; __i++)			\
+			((u64 *)(obj))[__i] = __zero;				\
+	})
+
 /* ---- filters ---- */
 
 /* Leaves an event out, and says so for the books. */

@@ -553,6 +553,7 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 	if (config.skip_unix && !must_parse && d->kind == NETMON_UNIX)
 		return bk_leave_out();
 	if (must_parse || by_packet()) {
+		bk_zero(p, d->location);
 		parse(d, must_parse || config.addr_family ? PKT_WANT_ALL : 0, p);
 		bk_forget(p->flags, d->location);
 		bk_forget(p->l4_proto, d->location);
@@ -567,7 +568,7 @@ SEC("tp_btf/kfree_skb")
 int line__tp_btf(u64 *ctx)
 {
 	struct drop d = {};
-	struct pkt p = {};
+	struct pkt p;
 
 	if (look(ctx, false, &d, &p))
 		emit(ctx, (void *)ctx[0], &d);
@@ -578,7 +579,7 @@ SEC("tp_btf/kfree_skb")
 int count__tp_btf(u64 *ctx)
 {
 	struct drop d = {};
-	struct pkt p = {};
+	struct pkt p;
 
 	if (look(ctx, true, &d, &p))
 		count(&d, &p);

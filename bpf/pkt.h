@@ -88,6 +88,8 @@ enum { PKT_LEN_UNKNOWN = 0x7fffffff };
  */
 enum { PKT_WANT_MAC = 1, PKT_WANT_ADDR = 2, PKT_WANT_ALL = 3 };
 
+_Static_assert(sizeof(struct pkt) % 8 == 0, "whole words, see bk_zero()");
+
 struct pkt_src {
 	const void *data;
 	unsigned int len; /* bytes that are there */

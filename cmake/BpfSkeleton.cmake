@@ -25,6 +25,9 @@ if(NOT BPF_TOOLS_CHECKED STREQUAL "${BPF_CLANG};${BPFTOOL}")
   if(failed)
     message(FATAL_ERROR "${BPFTOOL} cannot link BPF objects (bpftool 5.16 or later is needed; set BPFTOOL): ${why}")
   endif()
+  execute_process(COMMAND ${BPF_CLANG} -dumpversion OUTPUT_VARIABLE version OUTPUT_STRIP_TRAILING_WHITESPACE)
+  # tests/load compares what it measures only with what the same compiler made
+  file(WRITE ${CMAKE_BINARY_DIR}/bpf/compiler "clang ${version}\n")
   set(BPF_TOOLS_CHECKED "${BPF_CLANG};${BPFTOOL}" CACHE INTERNAL "")
 endif()
 

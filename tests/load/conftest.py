@@ -6,7 +6,7 @@ import pytest
 
 import objects
 
-STATISTICS = {}     # what was loaded -> {program: instructions}
+STATISTICS = {}     # (tool, program) -> (the most instructions, with which options)
 
 
 def pytest_configure(config):
@@ -16,10 +16,9 @@ def pytest_configure(config):
 
 def pytest_terminal_summary(terminalreporter):
     if STATISTICS:
-        terminalreporter.section("instructions that the verifier went through")
-    for what, programs in STATISTICS.items():
-        for name, count in programs.items():
-            terminalreporter.write_line(f"{count:7} {name:20} {what}")
+        terminalreporter.section(f"most instructions that the verifier went through on {objects.KERNEL}")
+    for (tool, program), (count, options) in STATISTICS.items():
+        terminalreporter.write_line(f"{tool} {program} {count}: {' '.join(options)}")
 
 
 @pytest.fixture(scope="session")

@@ -4,6 +4,7 @@ import collections
 import json
 import os
 import pathlib
+import platform
 import re
 import shutil
 import struct
@@ -14,8 +15,19 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 BPFKIT = pathlib.Path(os.environ.get("BPFKIT", ROOT / "build/bpfkit")).absolute()
 OBJECTS = BPFKIT.resolve().parent / "bpf"
 TOOLS = re.findall(r"^TOOL\((\w+)\)$", (ROOT / "cmd/tools.h").read_text(), re.M)
+COMPILER = (OBJECTS / "compiler").read_text().strip() if (OBJECTS / "compiler").exists() else "an unknown compiler"
 BPFTOOL = shutil.which("bpftool", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin:/usr/local/sbin")
 SECONDS = 120           # for a load under software emulation
+
+# In a guest of tests/vm the kernel has a name; elsewhere its first two numbers are one.
+KERNEL = os.environ.get("BPFKIT_KERNEL") or ".".join(platform.release().split(".")[:2])
+
+
+def table(name):
+    """The lines of a table in tests/vm, in words."""
+    lines = (ROOT / "tests/vm" / name).read_text().splitlines()
+    return [line.split() for line in lines if line.strip() and not line.startswith("#")]
+
 
 # Where tracefs is not mounted, it is mounted for the tool alone: classic tracepoints need it.
 TRACEFS = pathlib.Path("/sys/kernel/tracing")

@@ -97,14 +97,12 @@ struct pkt_src {
 
 #ifdef __bpf__
 #define PKT_INLINE static __always_inline
-#define PKT_FUNC __attribute__((noinline)) /* not static: verified by itself */
 #define pkt_copy(dst, n, src) bk_read((dst), (n), (src))
 #define pkt_forget(x, s) bk_forget(x, (s)->len)
 #else
 #include <stdbool.h>
 #include <string.h>
 #define PKT_INLINE static inline
-#define PKT_FUNC static inline
 #define pkt_copy(dst, n, src) memcpy((dst), (src), (n))
 #define pkt_forget(x, s) ((void)0)
 #endif
@@ -244,10 +242,9 @@ PKT_INLINE bool pkt_is_ext(unsigned int proto)
 /*
  * Follows the extension headers of IPv6, of which the first is of type next and starts at off. Returns, from
  * the lowest bit on: 24 bits the offset of what follows them, 8 its type, 16 the fragment's offset in
- * bytes, 16 flags (of enum pkt_flags). Numbers only, so that it can be a function that the verifier
- * looks at once, by itself, instead of on every way that leads to it.
+ * bytes, 16 flags (of enum pkt_flags). All in one number, in which the many ways through the loop meet.
  */
-PKT_FUNC unsigned long long pkt_ipv6_ext(unsigned long long data, unsigned int len, unsigned int off, unsigned int next)
+PKT_INLINE unsigned long long pkt_ipv6_ext(unsigned long long data, unsigned int len, unsigned int off, unsigned int next)
 {
 	const struct pkt_src s = { (const void *)(unsigned long)data, len };
 	unsigned long long flags = 0, frag = 0;

@@ -2,6 +2,7 @@
 #include "loop.h"
 
 #include <errno.h>
+#include <linux/bpf.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +12,13 @@
 #include <unistd.h>
 
 enum {
-	WINDOW_TTY_MS = 5,
-	WINDOW_MS = 50,
+	WINDOW_MIN_MS = 1,
+	WINDOW_MS = 5, /* the first one after a sleep, and the longest where a person looks on */
+	WINDOW_MAX_MS = 50, /* else */
 	SLEEP_MS =
 		250, /* no sleep is longer while there is a ring: a lost wakeup costs this much */
 	LAST_WRITE_MS = 1000, /* for a reader that does not read, at the end */
-	DRAIN_MAX = 65536, /* records at a time, so that a flood does not keep signals waiting */
+	DRAIN_MAX = 65536,    /* records at a time, so that a flood does not keep signals waiting */
 };
 
 enum what { SIGNAL, INTERVAL, DURATION, STDOUT, RING };
@@ -27,7 +29,10 @@ struct bk_loop {
 	sigset_t old;
 	struct ring_buffer *ring;
 	bool awake;
-	unsigned int drained; /* in this drain */
+	unsigned int drained; /* records, in this drain */
+	size_t bytes;         /* of the ring, in this drain */
+	size_t size;          /* of the ring */
+	int window;           /* ms */
 	uint64_t lost;        /* as far as it was said */
 };
 
@@ -108,6 +113,7 @@ static int on_record(void *ctx, void *rec, size_t len)
 	int err;
 
 	l->drained++;
+	l->bytes += len + BPF_RINGBUF_HDR_SZ;
 	if (run->stop) {
 		run->unprinted++;
 		return l->drained >= DRAIN_MAX ? -EAGAIN : 0;
@@ -123,8 +129,9 @@ static int on_record(void *ctx, void *rec, size_t len)
 	return l->drained >= DRAIN_MAX ? -EAGAIN : 0;
 }
 
-int bk_loop_ring(struct bk_loop *l, int map_fd)
+int bk_loop_ring(struct bk_loop *l, int map_fd, size_t size)
 {
+	l->size = size;
 	/* that of a rung that could not be attached */
 	if (l->ring) {
 		epoll_ctl(l->ep, EPOLL_CTL_DEL, ring_buffer__epoll_fd(l->ring), NULL);
@@ -159,7 +166,7 @@ static int drain(struct bk_loop *l)
 {
 	int err;
 
-	l->drained = 0;
+	l->drained = l->bytes = 0;
 	err = ring_buffer__consume(l->ring);
 	tell_losses(l);
 	if (err < 0 && err != -EAGAIN && err != -ECANCELED)
@@ -184,12 +191,29 @@ static void set_asleep(struct bk_loop *l, bool asleep)
 	watch(l, ring_buffer__epoll_fd(l->ring), RING, asleep ? EPOLLIN : 0, EPOLL_CTL_MOD);
 }
 
+/*
+ * How long to wait before the next look: so long that a wait is worth its while, and so short that
+ * the ring is not full meanwhile, not even if twice as much comes.
+ */
+static void fit_window(struct bk_loop *l)
+{
+	int most = l->run->out->tty ? WINDOW_MS : WINDOW_MAX_MS;
+
+	if (l->bytes > l->size / 4)
+		l->window = l->window / 2 > WINDOW_MIN_MS ? l->window / 2 : WINDOW_MIN_MS;
+	else if (l->bytes < l->size / 16)
+		l->window = 2 * l->window < most ? 2 * l->window : most;
+}
+
 static int ring_step(struct bk_loop *l)
 {
 	int n = drain(l);
 
 	if (n > 0 && !l->awake) {
+		l->window = WINDOW_MS;
 		set_asleep(l, false);
+	} else if (n > 0) {
+		fit_window(l);
 	} else if (!n && l->awake) {
 		/*
 		 * the window brought nothing; what came before the word was set is looked for once
@@ -224,7 +248,7 @@ static bool ends_soon(const struct bk_run *run)
 int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 {
 	struct bk_run *run = l->run;
-	int window = run->out->tty ? WINDOW_TTY_MS : WINDOW_MS, last = 0, err;
+	int last = 0, err;
 	uint64_t ticks;
 
 	if (run->opts.interval && run->tool->report) {
@@ -241,7 +265,10 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 	while (!run->stop) {
 		struct epoll_event ev[8];
 		bool over = false;
-		int n, wait = !l->ring ? -1 : last >= DRAIN_MAX ? 0 : l->awake ? window : SLEEP_MS;
+		int n, wait = !l->ring          ? -1 :
+			      last >= DRAIN_MAX ? 0 :
+			      l->awake          ? l->window :
+						  SLEEP_MS;
 
 		bk_flush(run->out);
 		if (run->out->error)

@@ -15,8 +15,8 @@ struct bk_loop;
 
 /* Blocks the signals and makes the descriptors; before attaching, so that none is missed. */
 int bk_loop_open(struct bk_run *run, struct bk_loop **loop);
-/* The ring, if the tool has events. */
-int bk_loop_ring(struct bk_loop *loop, int map_fd);
+/* The ring, of so many bytes, if the tool has events. */
+int bk_loop_ring(struct bk_loop *loop, int map_fd, size_t size);
 /*
  * Runs until a signal, the duration, the count, run->stop or a closed stdout. tick: at each
  * interval.

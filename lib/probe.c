@@ -94,10 +94,7 @@ static const struct bk_kbtf_name *find_target(const struct bk_probe *p,
 	return NULL;
 }
 
-/*
- * libbpf calls it for each tp_btf program that is about to be loaded. Only now the functions that it calls are
- * among its instructions.
- */
+/* libbpf calls it for each tp_btf program that is about to be loaded. */
 static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
 {
 	const struct bk_probe *p = (void *)cookie;
@@ -109,7 +106,7 @@ static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opt
 	bpf_program__set_expected_attach_type(prog, BPF_TRACE_RAW_TP);
 	opts->expected_attach_type = BPF_TRACE_RAW_TP;
 	opts->attach_btf_id = target->id;
-	return put_numbers(p, prog);
+	return 0;
 }
 
 int bk_probe_attach(struct bpf_object_skeleton *skeleton)

@@ -154,6 +154,14 @@ static void choose_programs(struct bk_run *run, struct bpf_object *obj)
 	}
 }
 
+/* Each CPU can produce events; the window of the reader (loop.c) shrinks with what comes. */
+static uint64_t default_buffer(void)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return cpus <= 2 ? 512 << 10 : cpus >= 32 ? 8 << 20 : (uint64_t)cpus << 18;
+}
+
 static int set_ring(struct bk_run *run, struct bpf_object *obj)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, "bk_events");
@@ -163,7 +171,7 @@ static int set_ring(struct bk_run *run, struct bpf_object *obj)
 		return 0;
 	if (!run->events)
 		return bpf_map__set_autocreate(map, false);
-	while (size < run->opts.buffer)
+	while (size < (run->opts.buffer ? run->opts.buffer : default_buffer()))
 		size *= 2;
 	return bpf_map__set_max_entries(map, size);
 }
@@ -192,20 +200,20 @@ int bk_attach(struct bk_run *run)
 
 static int attach(struct bk_run *run, struct any_skel *skel)
 {
+	struct bpf_map *ring;
 	int err;
 
 	run->books = bk_var(skel->obj, ".bss", "bk_books", sizeof(*run->books));
 	if (!run->books)
 		return -EINVAL;
 	if (run->events) {
-		err = bk_loop_ring(run->loop,
-				   bpf_object__find_map_fd_by_name(skel->obj, "bk_events"));
+		ring = bpf_object__find_map_by_name(skel->obj, "bk_events");
+		err = bk_loop_ring(run->loop, bpf_map__fd(ring), bpf_map__max_entries(ring));
 		if (err)
 			return err;
 		run->books->asleep = 1;
 	}
-	return run->tool->attach ? run->tool->attach(run, skel) :
-				   bk_attach(run);
+	return run->tool->attach ? run->tool->attach(run, skel) : bk_attach(run);
 }
 
 /* Opens, loads and attaches on one rung. On failure everything is undone and said in *what. */
@@ -366,7 +374,7 @@ static void close_books(struct bk_run *run)
 		return;
 	if (run->events)
 		bk_note("printed %llu, filtered %llu, lost %llu, "
-				"left after the last that was asked for %llu",
+			"left after the last that was asked for %llu",
 			(unsigned long long)run->printed, (unsigned long long)filtered,
 			(unsigned long long)lost, (unsigned long long)run->unprinted);
 	else
@@ -484,8 +492,6 @@ int bk_run(struct bk_run *run)
 	run->events = !!run->tool->event;
 	run->cols = run->tool->cols;
 	run->out->json = run->opts.output == BK_OUT_JSON;
-	if (!run->opts.buffer)
-		run->opts.buffer = 2 << 20;
 	bk_log_libbpf();
 	if (run->tool->init && run->tool->init(run)) {
 		status = bk_usage(run);

@@ -374,12 +374,31 @@ static void test_kernel(void **state)
 	bk_kbtf_close(b);
 }
 
+/* The names in bpf/kernel.h: a slip in one of them would make all programs take the slower way. */
+static void test_numbers(void **state)
+{
+	static const char *const known[] = { BK_NUMBER_NAMES };
+	struct bk_kbtf_name names[ARRAY_LEN(known)];
+	struct bk_kbtf *b = bk_kbtf_open("/sys/kernel/btf/vmlinux", NULL);
+
+	assert_int_equal(ARRAY_LEN(known), BK_NUMBERS_END - BK_KFUNC_RDONLY_CAST);
+	if (!b)
+		skip_because("/sys/kernel/btf/vmlinux cannot be read");
+	for (size_t i = 0; i < ARRAY_LEN(known); i++)
+		names[i] = (struct bk_kbtf_name){ known[i], i ? KIND(STRUCT) : KIND(FUNC), 0 };
+	assert_int_equal(bk_kbtf_find(b, names, ARRAY_LEN(known)), 0);
+	for (size_t i = 1; i < ARRAY_LEN(known); i++)
+		assert_true(names[i].id); /* the function is there from 6.2 on */
+	bk_kbtf_close(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_find),  cmocka_unit_test(test_extract),
-		cmocka_unit_test(test_split), cmocka_unit_test(test_damaged),
-		cmocka_unit_test(test_files), cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_find),    cmocka_unit_test(test_extract),
+		cmocka_unit_test(test_split),   cmocka_unit_test(test_damaged),
+		cmocka_unit_test(test_files),   cmocka_unit_test(test_kernel),
+		cmocka_unit_test(test_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

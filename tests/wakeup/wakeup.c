@@ -86,7 +86,8 @@ int main(void)
 	run.books = (volatile struct bk_books *)&s->bss->bk_books;
 	run.opts.duration = 60000000000;
 	err = bk_loop_open(&run, &run.loop);
-	err = err ? err : bk_loop_ring(run.loop, bpf_map__fd(s->maps.bk_events));
+	err = err ? err : bk_loop_ring(run.loop, bpf_map__fd(s->maps.bk_events),
+				       bpf_map__max_entries(s->maps.bk_events));
 	run.books->asleep = 1;
 	err = err ? err : wakeup_bpf__attach(s);
 	if (err) {

@@ -33,6 +33,9 @@ static const char *read_symbols(void)
 		if (sscanf(line, "%llx %c %127s [%63[^]]]", &addr, &type, s.name, s.module) < 3 ||
 		    !addr || !strchr("tTwW", type))
 			continue;
+		/* programs of others and their trampolines come and go */
+		if (!strcmp(s.module, "bpf") || !strncmp(s.module, "__builtin", 9))
+			continue;
 		s.addr = addr;
 		if (n_syms == cap) {
 			cap = cap ? cap * 2 : 65536;

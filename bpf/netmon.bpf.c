@@ -520,6 +520,7 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 	struct sk_buff *skb = (void *)ctx[0];
 	struct sock *sk;
 
+	bk_zero(d, ctx[1]);
 	d->location = ctx[1];
 	if (has_reason()) {
 		d->reason = ctx[2];
@@ -567,7 +568,7 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 SEC("tp_btf/kfree_skb")
 int line__tp_btf(u64 *ctx)
 {
-	struct drop d = {};
+	struct drop d;
 	struct pkt p;
 
 	if (look(ctx, false, &d, &p))
@@ -578,7 +579,7 @@ int line__tp_btf(u64 *ctx)
 SEC("tp_btf/kfree_skb")
 int count__tp_btf(u64 *ctx)
 {
-	struct drop d = {};
+	struct drop d;
 	struct pkt p;
 
 	if (look(ctx, true, &d, &p))

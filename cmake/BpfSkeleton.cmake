@@ -12,7 +12,7 @@ find_program(BPF_CLANG NAMES clang clang-22 clang-21 clang-20 clang-19 clang-18 
 find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin /usr/local/sbin DOC "bpftool" REQUIRED)
 
 # Tools are judged by what they can do, once for each path.
-if(NOT BPF_TOOLS_CHECKED STREQUAL "${BPF_CLANG};${BPFTOOL}")
+if(NOT BPF_TOOLS_CHECKED STREQUAL "${BPF_CLANG};${BPFTOOL}" OR NOT EXISTS ${CMAKE_BINARY_DIR}/bpf/compiler)
   set(probe ${CMAKE_BINARY_DIR}/CMakeFiles/bpf-probe)
   file(WRITE ${probe}.c "int probe __attribute__((section(\".bss\")));\n")
   execute_process(COMMAND ${BPF_CLANG} --target=bpf -mcpu=v3 -g -O2 -c ${probe}.c -o ${probe}.o

@@ -274,6 +274,17 @@ static __always_inline bool is_port(const struct pkt *p)
 	return !differs;
 }
 
+/* What a summary by its key, and filters, have to know of a packet. */
+static __always_inline u32 wanted(bool must_parse)
+{
+	u32 key = must_parse ? config.key : NETMON_LINES;
+	bool flow = key == NETMON_FLOW || key == NETMON_FLOW_SRC;
+
+	return (key == NETMON_DMAC || key == NETMON_SMAC ? PKT_WANT_MAC : 0) |
+	       (flow || key == NETMON_DIP || key == NETMON_SIP || config.addr_family ? PKT_WANT_ADDR : 0) |
+	       (flow || config.nports ? PKT_WANT_L4 : 0);
+}
+
 static __always_inline bool by_packet(void)
 {
 	return config.skip_tcp || config.addr_family || config.nports || config.has_eth ||
@@ -555,7 +566,7 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 		return bk_leave_out();
 	if (must_parse || by_packet()) {
 		bk_zero(p, d->location);
-		parse(d, must_parse || config.addr_family ? PKT_WANT_ALL : 0, p);
+		parse(d, wanted(must_parse), p);
 		bk_forget(p->flags, d->location);
 		bk_forget(p->l4_proto, d->location);
 		bk_forget(p->eth_proto, d->location);

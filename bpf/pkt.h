@@ -83,10 +83,10 @@ struct pkt {
 enum { PKT_LEN_UNKNOWN = 0x7fffffff };
 
 /*
- * What to copy; the rest of the work is done in any case. A constant in programs, so the rest
- * vanishes.
+ * What is wanted besides protocols, tags and fragments; without PKT_WANT_L4 only the flags of TCP are read
+ * of a transport header. A constant in programs, so the rest vanishes.
  */
-enum { PKT_WANT_MAC = 1, PKT_WANT_ADDR = 2, PKT_WANT_ALL = 3 };
+enum { PKT_WANT_MAC = 1, PKT_WANT_ADDR = 2, PKT_WANT_L4 = 4, PKT_WANT_ALL = 7 };
 
 _Static_assert(sizeof(struct pkt) % 8 == 0, "whole words, see bk_zero()");
 
@@ -120,13 +120,21 @@ PKT_INLINE bool pkt_load(const struct pkt_src *s, unsigned int off, void *dst, u
 }
 
 /* The transport header, of which l4_len bytes belong to the packet; behind them may be padding. */
-PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int l4_len, struct pkt *p)
+PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int want, unsigned int l4_len,
+		       struct pkt *p)
 {
 	unsigned char h[16] PKT_ALIGNED;
 	unsigned int least;
 
 	pkt_forget(p->flags, s);
 	pkt_forget(l4_len, s);
+	if (!(want & PKT_WANT_L4)) {
+		if (p->l4_proto == PKT_IP_TCP && l4_len >= 20 && pkt_load(s, off + 13, h, 1)) {
+			p->tcp_flags = h[0];
+			p->flags |= PKT_TCP;
+		}
+		return;
+	}
 	least = p->l4_proto == PKT_IP_TCP ? 20 : p->l4_proto == PKT_IP_UDP ? 8 : 4;
 	if (p->l4_proto != PKT_IP_TCP && p->l4_proto != PKT_IP_UDP && p->l4_proto != PKT_IP_ICMP &&
 	    p->l4_proto != PKT_IP_ICMP6)
@@ -371,7 +379,7 @@ PKT_INLINE void pkt_parse_l3(const struct pkt_src *s, unsigned int off, unsigned
 		break;
 	}
 	if (l4)
-		pkt_l4(s, off, l4_len, p);
+		pkt_l4(s, off, want, l4_len, p);
 }
 
 /*

@@ -41,6 +41,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct pkt p = check_parse(data, n, want);
 		const char *why = check_pkt(&p, data, n, want);
 
+		if (!why)
+			why = check_without_l4(&p, data, n, want);
 		if (!why && n >= 14 && before.flags & PKT_MAC)
 			why = grows(&before, &p);
 		if (why) {

@@ -51,7 +51,9 @@ static inline const char *check_pkt(const struct pkt *p, const unsigned char *b,
 		return "transport without network";
 	if (p->flags & PKT_LATER && (transport || !(p->flags & PKT_FRAGMENT)))
 		return "a transport header in a later fragment";
-	if (p->flags & PKT_TCP && (!(p->flags & PKT_PORTS) || p->l4_proto != PKT_IP_TCP))
+	if (p->flags & PKT_TCP && p->l4_proto != PKT_IP_TCP)
+		return "TCP of something else";
+	if (p->flags & PKT_TCP && want & PKT_WANT_L4 && !(p->flags & PKT_PORTS))
 		return "TCP without ports";
 	if (p->flags & PKT_PORTS && p->l4_proto != PKT_IP_TCP && p->l4_proto != PKT_IP_UDP)
 		return "ports of something else";
@@ -72,6 +74,26 @@ static inline const char *check_pkt(const struct pkt *p, const unsigned char *b,
 			if (p->dmac[i] || p->smac[i])
 				return "MAC addresses that nobody wanted";
 	return NULL;
+}
+
+/* What is parsed without PKT_WANT_L4 is the same as with it, but for the transport header. */
+static inline const char *check_without_l4(const struct pkt *p, const unsigned char *b, unsigned int n, unsigned int want)
+{
+	const unsigned int l4 = PKT_PORTS | PKT_ICMP | PKT_PAYLOAD, faults = PKT_TRUNCATED | PKT_MALFORMED;
+	struct pkt full;
+
+	if (want & PKT_WANT_L4)
+		return NULL;
+	full = check_parse(b, n, want | PKT_WANT_L4);
+	if (p->flags & l4)
+		return "a transport header that nobody wanted";
+	if ((p->flags & ~faults) != (full.flags & ~(l4 | faults)))
+		return "not the flags that it has with the transport header";
+	if (p->flags & faults & ~full.flags)
+		return "a fault that it has not with the transport header";
+	full.flags = p->flags;
+	full.sport = full.dport = full.icmp_type = full.icmp_code = full.payload = full.tcp_seq = 0;
+	return memcmp(p, &full, sizeof(full)) ? "not what it is with the transport header" : NULL;
 }
 
 #endif

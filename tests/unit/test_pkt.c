@@ -526,7 +526,7 @@ static const char *differs(const struct pkt *p, unsigned int n, unsigned int wan
 static void check(const struct shape *shape, unsigned int n, unsigned int want)
 {
 	struct pkt p = check_parse(s.b, n, want);
-	const char *why = differs(&p, n, want);
+	const char *why = want & PKT_WANT_L4 ? differs(&p, n, want) : check_without_l4(&p, s.b, n, want);
 
 	if (!why)
 		why = check_pkt(&p, s.b, n, want);

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The arithmetic of the measurements, and how figures are shown."""
+import dataclasses
+import statistics
+
+
+@dataclasses.dataclass(frozen=True)
+class Spread:
+    """Some runs of one measurement: the median, and from where to where they went.
+
+    Of five or more the lowest and the highest tenth are left out, one at least: a single run that something disturbed.
+    """
+    low: float
+    middle: float
+    high: float
+
+    @classmethod
+    def of(cls, values):
+        values = sorted(values)
+        cut = max(1, len(values) // 10) if len(values) >= 5 else 0
+        return cls(values[cut], statistics.median(values), values[len(values) - 1 - cut])
+
+    def above(self, base):
+        """What this is more than the base; the spread of both is in it."""
+        return Spread(self.low - base.high, self.middle - base.middle, self.high - base.low)
+
+    def each(self, count):
+        return Spread(self.low / count, self.middle / count, self.high / count)
+
+    def meets(self, other):
+        return self.low <= other.high and other.low <= self.high
+
+    def to_json(self):
+        return dataclasses.asdict(self)
+
+
+def ratio(one, other):
+    """The ratio of the medians, or None if there is no result: the spreads meet, or the other is not above zero."""
+    if one.meets(other) or other.low <= 0:
+        return None
+    return one.middle / other.middle
+
+
+def show_ratio(value):
+    return "no result" if value is None else f"{value:.2f}"
+
+
+def show(spread, digits=0):
+    """The median, with half of the spread."""
+    if spread is None:
+        return "-"
+    around = (spread.high - spread.low) / 2
+    return f"{spread.middle:,.{digits}f}" + (f" ± {around:,.{digits}f}" if round(around, digits) else "")
+
+
+def size(number):
+    if number is None:
+        return "-"
+    for unit in "B", "kB", "MB":
+        if number < 1000 or unit == "MB":
+            return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+
+
+def rate(number):
+    return "-" if number is None else f"{float(f'{number:.2g}'):,.0f}"
+
+
+def losses(made, seen):
+    """What is wrong with a count, in words; nothing if nothing is."""
+    if seen == made:
+        return ""
+    return f"lost {made - seen:,} of {made:,}" if seen < made else f"saw {seen - made:,} more than {made:,}"
+
+
+def ready_at(times, seen):
+    """When a contender was ready: it saw the last so many of the events, of which these are the times."""
+    if not 0 < seen < len(times):
+        raise ValueError(f"of {len(times)} events it saw {seen}")
+    return times[len(times) - seen]
+
+
+def table(head, rows):
+    """In Markdown. Columns but the first are figures."""
+    lines = [head, ["---"] + ["---:"] * (len(head) - 1), *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

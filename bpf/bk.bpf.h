@@ -186,7 +186,7 @@ static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void 
 	})
 
 /*
- * Zeroes a struct of whole words so that the verifier does not know it: else "still zero" and "written" are
+ * Zeroes a struct, of whole words, so that the verifier does not know it: else "still zero" and "written" are
  * two states of each of its words, wherever paths meet. any: a number of which it knows nothing.
  */
 #define bk_zero(obj, any)								\

@@ -70,6 +70,8 @@ struct drop {
 	bool has_device, ether, came_in;
 };
 
+_Static_assert(sizeof(struct drop) % 8 == 0, "whole words, see bk_zero()");
+
 /* The tracepoint's arguments are as many as its event struct tells. */
 #define has_reason() bpf_core_field_exists(((struct trace_event_raw_kfree_skb *)0)->reason)
 
@@ -154,12 +156,14 @@ static __always_inline void find_device(struct sk_buff *skb, struct sock *sk, st
 			d->name[0] = *(const u64 *)&dev->name[0];
 			d->name[1] = *(const u64 *)&dev->name[8];
 		}
-		d->ifindex = dev->ifindex;
-		d->netns = dev->nd_net.net->ns.inum;
+		if (config.want_device) {
+			d->ifindex = dev->ifindex;
+			d->netns = dev->nd_net.net->ns.inum;
+		}
 		d->ether = dev->type == ARPHRD_ETHER || dev->type == ARPHRD_LOOPBACK;
 		return;
 	}
-	if (device_of_route(skb, d))
+	if (!config.want_device || device_of_route(skb, d))
 		return;
 	d->ifindex = skb->skb_iif;
 	if (!sk)

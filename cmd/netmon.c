@@ -150,7 +150,6 @@ static void load_reasons(void)
 	st.reasons_loaded = true;
 	if (!bk_enum_load(&st.reasons, NULL, "skb_drop_reason", CORE_PREFIX))
 		bk_enum_load(&st.subsystems, NULL, "skb_drop_reason_subsys", SUBSYS_PREFIX);
-	bk_btf_forget();
 }
 
 static bool has_reasons(void)
@@ -469,6 +468,8 @@ static int configure(struct bk_run *run, void *skel)
 	c->stack = opt.stack;
 	c->skip_tcp = opt.no_tcp;
 	c->skip_unix = opt.no_unix;
+	c->want_device = !c->key || c->key == NETMON_NETNS || c->key == NETMON_IFNAME || opt.ifname ||
+			 run->opts.filter.netns;
 	c->want_name = opt.ifname || !c->key || c->key == NETMON_IFNAME;
 	if (opt.ifname) {
 		c->has_ifname = 1;
@@ -1224,7 +1225,6 @@ struct rows {
 
 static void add_row(void *ctx, const void *key, const void *value)
 {
-	const struct netmon_row_id *id = key;
 	struct rows *rows = ctx;
 	struct counted *c;
 
@@ -1241,7 +1241,7 @@ static void add_row(void *ctx, const void *key, const void *value)
 	}
 	c = &rows->raw[rows->raw_n++];
 	memset(&c->key, 0, sizeof(c->key));
-	memcpy(&c->key, &id->key, st.key_size);
+	memcpy(&c->key, (const char *)key + offsetof(struct netmon_row_id, key), st.key_size);
 	memcpy(&c->row, value, sizeof(c->row));
 }
 
@@ -1316,14 +1316,15 @@ static void add_count(struct tally *t, uint64_t id, uint64_t n)
 
 static void add_site(void *ctx, const void *key, const void *value)
 {
-	const struct netmon_site *site = key;
+	struct netmon_site site;
 	uint64_t n;
 
+	memcpy(&site, key, sizeof(site));
 	memcpy(&n, value, sizeof(n));
 	if (!n)
 		return;
-	add_count(&by_reason, site->reason, n);
-	add_count(&by_location, site->location, n);
+	add_count(&by_reason, site.reason, n);
+	add_count(&by_location, site.location, n);
 }
 
 static int read_totals(int fd, uint32_t set, struct netmon_totals *sum)

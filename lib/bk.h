@@ -401,7 +401,7 @@ struct bk_run {
 int bk_parse_args(struct bk_run *run, int argc, char **argv);
 /* Points to --help, behind the sentence that said what is wrong; returns BK_EXIT_USAGE. */
 int bk_usage(const struct bk_run *run);
-/* Attaches all programs; for a tool's own attach(). */
+/* Attaches all programs, the tp_btf ones too, of which libbpf does not know; for a tool's own attach(). */
 int bk_attach(struct bk_run *run);
 /* Leads the tool through its life and returns the exit status. */
 int bk_run(struct bk_run *run);

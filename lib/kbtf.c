@@ -40,7 +40,7 @@ static uint32_t vlen_of(const struct btf_type *t)
 }
 
 /* The bytes of a type, of which left are there; 0 if it is not whole, or unknown. */
-static uint32_t size_of(const struct btf_type *t, size_t left)
+static inline uint32_t size_of(const struct btf_type *t, size_t left)
 {
 	/* behind the head: so many bytes, and so many for each member */
 	static const struct {
@@ -59,6 +59,9 @@ static uint32_t size_of(const struct btf_type *t, size_t left)
 	kind = kind_of(t);
 	if (!kind || kind > KIND_LAST)
 		return 0;
+	/* most of them; the next one is then at a place that can be guessed */
+	if (!sizes[kind].fixed && !sizes[kind].member)
+		return sizeof(*t);
 	size = sizeof(*t) + sizes[kind].fixed;
 	if (sizes[kind].member)
 		size += sizes[kind].member * vlen_of(t);
@@ -357,7 +360,9 @@ static int walk(struct bk_kbtf *b, struct lookup *l, struct bytes *found)
 				err = -ENOMEM;
 		}
 	}
-	if (!b->places && err) {
+	if (b->places)
+		return err;
+	if (err) {
 		free(places);
 	} else {
 		b->places = places;

@@ -31,6 +31,7 @@ struct bk_kbtf_name {
 struct bk_kbtf *bk_kbtf_open(const char *path, struct bk_kbtf *base);
 /* The same for bytes in memory, aligned to 4, that outlive the result. */
 struct bk_kbtf *bk_kbtf_from(const void *data, size_t size, struct bk_kbtf *base);
+/* NULL is allowed. */
 void bk_kbtf_close(struct bk_kbtf *b);
 
 /* Sets the ids of names, in one walk over this file's own types. 0, -ENOMEM, or -EINVAL (a type is not whole). */

@@ -84,6 +84,7 @@ int bk_loop_open(struct bk_run *run, struct bk_loop **out)
 	}
 	sigprocmask(SIG_BLOCK, &set, &l->old);
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* then a write fails, and that is said */
 	l->ep = epoll_create1(EPOLL_CLOEXEC);
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (l->ep < 0 || l->signals < 0) {
@@ -191,18 +192,20 @@ static void set_asleep(struct bk_loop *l, bool asleep)
 	watch(l, ring_buffer__epoll_fd(l->ring), RING, asleep ? EPOLLIN : 0, EPOLL_CTL_MOD);
 }
 
-/*
- * How long to wait before the next look: so long that a wait is worth its while, and so short that
- * the ring is not full meanwhile, not even if twice as much comes.
- */
-static void fit_window(struct bk_loop *l)
+uint64_t bk_loop_ring_size(long cpus)
 {
-	int most = l->run->out->tty ? WINDOW_MS : WINDOW_MAX_MS;
+	return cpus <= 2 ? 512 << 10 : cpus >= 32 ? 8 << 20 : (uint64_t)cpus << 18;
+}
 
-	if (l->bytes > l->size / 4)
-		l->window = l->window / 2 > WINDOW_MIN_MS ? l->window / 2 : WINDOW_MIN_MS;
-	else if (l->bytes < l->size / 16)
-		l->window = 2 * l->window < most ? 2 * l->window : most;
+int bk_loop_window(int ms, size_t bytes, size_t size, bool tty)
+{
+	int most = tty ? WINDOW_MS : WINDOW_MAX_MS;
+
+	if (bytes > size / 4)
+		return ms / 2 > WINDOW_MIN_MS ? ms / 2 : WINDOW_MIN_MS;
+	if (bytes < size / 16)
+		return 2 * ms < most ? 2 * ms : most;
+	return ms;
 }
 
 static int ring_step(struct bk_loop *l)
@@ -213,7 +216,7 @@ static int ring_step(struct bk_loop *l)
 		l->window = WINDOW_MS;
 		set_asleep(l, false);
 	} else if (n > 0) {
-		fit_window(l);
+		l->window = bk_loop_window(l->window, l->bytes, l->size, l->run->out->tty);
 	} else if (!n && l->awake) {
 		/*
 		 * the window brought nothing; what came before the word was set is looked for once

@@ -15,6 +15,14 @@ struct bk_loop;
 
 /* Blocks the signals and makes the descriptors; before attaching, so that none is missed. */
 int bk_loop_open(struct bk_run *run, struct bk_loop **loop);
+/* The bytes of the ring that a machine with so many CPUs has by itself: each of them can produce events. */
+uint64_t bk_loop_ring_size(long cpus);
+/*
+ * After a window of so many ms in which so many bytes came, of a ring of that size: how long to wait before
+ * the next look. So long that the wait is worth its while, and so short that the ring is not full
+ * meanwhile, not even if twice as much comes.
+ */
+int bk_loop_window(int ms, size_t bytes, size_t size, bool tty);
 /* The ring, of so many bytes, if the tool has events. */
 int bk_loop_ring(struct bk_loop *loop, int map_fd, size_t size);
 /*

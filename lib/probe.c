@@ -68,8 +68,7 @@ static int put_numbers(const struct bk_probe *p, struct bpf_program *prog)
 	for (size_t i = 0; i < n; i++) {
 		uint32_t number = (uint32_t)insns[i].imm - BK_KFUNC_RDONLY_CAST;
 
-		if (number >= NUMBERS ||
-		    !(number ? is_constant(&insns[i]) : is_call(&insns[i])))
+		if (number >= NUMBERS || !(number ? is_constant(&insns[i]) : is_call(&insns[i])))
 			continue;
 		if (!number)
 			insns[i].src_reg = BPF_PSEUDO_KFUNC_CALL;
@@ -193,7 +192,9 @@ static int add_target(struct bk_probe *p, const struct bpf_program *prog)
 	return err;
 }
 
-static const char *const number_names[NUMBERS] = { BK_NUMBER_NAMES };
+static const char *const number_names[] = { BK_NUMBER_NAMES };
+
+_Static_assert(ARRAY_LEN(number_names) == NUMBERS, "each number has a name");
 
 static int add_names(struct bk_probe *p, struct bpf_object *obj)
 {
@@ -253,11 +254,17 @@ int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj)
 	int err;
 
 	if (!kernel) {
-		bk_log_set_cause("/sys/kernel/btf/vmlinux cannot be used: %s", strerror(errno));
-		return -EINVAL;
+		bk_log_set_cause("/sys/kernel/btf/vmlinux cannot be read: %s", strerror(errno));
+		return -EOPNOTSUPP;
 	}
 	err = add_names(p, obj);
 	err = err ? err : make_small_btf(p, kernel);
+	if (err == -EINVAL) {
+		bk_log_set_cause(
+			"/sys/kernel/btf/vmlinux has types of a kind that this version does "
+			"not know, or is damaged: look for a newer version");
+		return -EOPNOTSUPP;
+	}
 	if (err)
 		return err;
 	bpf_object__for_each_program(prog, obj) {
@@ -315,14 +322,24 @@ const struct bpf_object_open_opts *bk_probe_opts(const struct bk_probe *p)
 	return &p->opts;
 }
 
+void bk_probe_loaded(struct bk_probe *p)
+{
+	close(p->file);
+	forget_names(p);
+	free(p->names);
+	free(p->owned);
+	p->file = -1;
+	p->names = NULL;
+	p->owned = NULL;
+	p->room = 0;
+}
+
 void bk_probe_close(struct bk_probe *p)
 {
 	if (!p)
 		return;
 	libbpf_unregister_prog_handler(p->handler);
-	close(p->file);
-	forget_names(p);
-	free(p->names);
-	free(p->owned);
+	if (p->file >= 0)
+		bk_probe_loaded(p);
 	free(p);
 }

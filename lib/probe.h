@@ -14,12 +14,15 @@ struct bk_probe;
 
 /* Once for a run, before any skeleton is opened. 0 or a negative errno; then *p is NULL. */
 int bk_probe_open(struct bk_probe **p);
+/* Nothing more will be loaded: gives back what only that needs. */
+void bk_probe_loaded(struct bk_probe *p);
+/* After the skeletons are destroyed. NULL is allowed. */
 void bk_probe_close(struct bk_probe *p);
 /* Options to open a skeleton with; they live as long as p. */
 const struct bpf_object_open_opts *bk_probe_opts(const struct bk_probe *p);
 /*
  * Before the object is loaded, when it is decided which of its programs are. -ESRCH: the kernel has
- * not what one of them attaches to; bk_log_cause() says what. -EINVAL: its BTF cannot be read.
+ * not what one of them attaches to; -EOPNOTSUPP: its BTF cannot be used. Then bk_log_cause() says more.
  */
 int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj);
 /* Attaches all programs of a skeleton. */

@@ -154,14 +154,6 @@ static void choose_programs(struct bk_run *run, struct bpf_object *obj)
 	}
 }
 
-/* Each CPU can produce events; the window of the reader (loop.c) shrinks with what comes. */
-static uint64_t default_buffer(void)
-{
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-	return cpus <= 2 ? 512 << 10 : cpus >= 32 ? 8 << 20 : (uint64_t)cpus << 18;
-}
-
 static int set_ring(struct bk_run *run, struct bpf_object *obj)
 {
 	struct bpf_map *map = bpf_object__find_map_by_name(obj, "bk_events");
@@ -171,7 +163,8 @@ static int set_ring(struct bk_run *run, struct bpf_object *obj)
 		return 0;
 	if (!run->events)
 		return bpf_map__set_autocreate(map, false);
-	while (size < (run->opts.buffer ? run->opts.buffer : default_buffer()))
+	while (size < (run->opts.buffer ? run->opts.buffer :
+					  bk_loop_ring_size(sysconf(_SC_NPROCESSORS_ONLN))))
 		size *= 2;
 	return bpf_map__set_max_entries(map, size);
 }
@@ -437,6 +430,8 @@ static int go(struct bk_run *run, struct any_skel *skel)
 	run->start_ns = run->reported_ns = bk_now();
 	if (run->tool->started)
 		err = run->tool->started(run, skel);
+	bk_probe_loaded(run->probe);
+	bk_btf_forget();
 	if (!err)
 		err = bk_drop_privileges(run->tool->needs, run->map_fd);
 	if (err) {
@@ -464,6 +459,15 @@ static int check_btf(struct bk_run *run)
 	bk_error("/sys/kernel/btf/vmlinux is missing: %s",
 		 access("/sys/kernel", F_OK) ? "mount sysfs (mount -t sysfs sys /sys)" :
 					       "the kernel needs CONFIG_DEBUG_INFO_BTF");
+	return BK_EXIT_LACKING;
+}
+
+/* libbpf gets BTF by a path, which is one of our descriptors. */
+static int check_proc(void)
+{
+	if (!access("/proc/self/fd", X_OK))
+		return 0;
+	bk_error("/proc is missing: mount it (mount -t proc proc /proc)");
 	return BK_EXIT_LACKING;
 }
 
@@ -500,6 +504,8 @@ int bk_run(struct bk_run *run)
 	status = bk_preflight(run->tool->needs);
 	if (!status)
 		status = check_btf(run);
+	if (!status)
+		status = check_proc();
 	if (!status && closed) {
 		bk_error("stdout is closed: there is nowhere to write to");
 		status = BK_EXIT_FAILED;

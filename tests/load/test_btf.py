@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""What the programs want of the kernel is in the BTF of all kernels of the matrix; and scripts/btf-check sees it."""
+"""scripts/btf-check sees what kernels lack. (On the real ones scripts/test vm runs it.)"""
 import os
 import pathlib
 import shutil
@@ -7,28 +7,12 @@ import subprocess
 
 import pytest
 
-from objects import BPFTOOL, OBJECTS, ROOT, TOOLS
+from objects import BPFTOOL, ROOT, TOOLS
 from test_arch import command, compiled
 
 CHECK = ROOT / "scripts/btf-check"
-CACHE = pathlib.Path(os.environ.get("BPFKIT_VM") or pathlib.Path(
-    os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "bpfkit/vm") / "kernels"
 X86 = ["5.10", "6.1", "6.12", "newest"]
 ARM = [f"{name}-arm64" for name in X86]
-
-
-@pytest.mark.parametrize("tool", TOOLS)
-def test_nothing_is_missing(tool):
-    kernels = [name for name in X86 + ARM if (CACHE / name / "btf").exists()]
-    if not kernels:
-        pytest.skip(f"there are no kernels in {CACHE}; tests/vm/kernels fetches them")
-    if not OBJECTS.is_dir():
-        pytest.skip(f"there are no objects beside the binary: no {OBJECTS}")
-    done = subprocess.run([CHECK, "-v", "--tool", tool, *(word for name in kernels for word in ("--kernel", name))],
-                          env={**os.environ, "BPFKIT_BUILD": OBJECTS.parent}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = [line.split() for line in done.stdout.splitlines()[1:]]
-    assert [row[:2] for row in rows] == [[tool, name] for name in kernels]
 
 
 # ---- scripts/btf-check itself, in a tree of its own ----
@@ -80,7 +64,7 @@ class Tree:
     def object_of(self, source):
         path = self.folder / "x.c"
         path.write_text(source)
-        raw, _ = compiled([*command(TOOLS[0])[:-1], path], self.folder)
+        raw, _ = compiled([word for word in command(TOOLS[0])[:-1] if word != "-Werror"] + [path], self.folder)
         return raw
 
     def kernel(self, more="", name="kernel.o"):

@@ -157,6 +157,36 @@ def test_netmon_says_in_one_sentence_what_it_cannot_do(options, kernel, reasons)
     assert len(said) == 1 and named in said[0], said
 
 
+# ---- where a part of the system is missing ----
+
+def in_other_mounts(command, *args):
+    """Runs a tool where a command has changed what is mounted. It must say in one sentence what is wrong."""
+    done = subprocess.run(["unshare", "--mount", "sh", "-ec", f'{command}; exec "$@"', "sh", BPFKIT, *args], text=True,
+                          stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (3, "", 1), done
+    return done.stderr
+
+
+def test_without_proc(kernel):
+    assert "mount it (mount -t proc" in in_other_mounts("umount -l /proc", TOOLS[0])
+
+
+def test_without_sys(kernel):
+    assert "mount sysfs" in in_other_mounts("umount -l /sys; mount -t tmpfs none /sys", TOOLS[0])
+
+
+@pytest.mark.parametrize("damage", ["unknown kind", "cut off", "no BTF", "empty"])
+def test_with_an_odd_btf(damage, kernel, tmp_path):
+    """As of a kernel to come, or one whose BTF was damaged by who packed it."""
+    btf = bytearray(open("/sys/kernel/btf/vmlinux", "rb").read())
+    if damage == "unknown kind":
+        btf[24 + 7] |= 31       # the kind of the first type, behind the header
+    btf = {"unknown kind": btf, "cut off": btf[:100000], "no BTF": b"nonsense" * 100, "empty": b""}[damage]
+    (tmp_path / "btf").write_bytes(btf)
+    said = in_other_mounts(f"mount --bind {tmp_path}/btf /sys/kernel/btf/vmlinux", TOOLS[0])
+    assert "/sys/kernel/btf/vmlinux" in said, said
+
+
 # ---- what all of that took, against what is recorded ----
 
 def test_the_verifier_has_no_more_to_do_than_is_recorded(kernel, statistics):

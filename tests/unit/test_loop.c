@@ -104,6 +104,45 @@ static void test_closed_stdout(void **state)
 	assert_in_range(ticks, 2, 3);
 }
 
+/* The reader looks more often when much came, and less often when little did. */
+static void test_window(void **state)
+{
+	const size_t ring = 512 << 10;
+	int ms = 5;
+
+	assert_int_equal(bk_loop_window(5, ring / 8, ring, false), 5); /* between a sixteenth and a quarter */
+	assert_int_equal(bk_loop_window(5, ring / 2, ring, false), 2);
+	assert_int_equal(bk_loop_window(2, ring, ring, false), 1);
+	assert_int_equal(bk_loop_window(1, ring, ring, false), 1);
+	for (int i = 0; i < 5; i++)
+		ms = bk_loop_window(ms, 200, ring, false);
+	assert_int_equal(ms, 50);
+	assert_int_equal(bk_loop_window(5, 200, ring, true), 5); /* somebody looks on */
+	assert_int_equal(bk_loop_window(1, 200, ring, true), 2);
+	/* at a steady rate it comes to rest where the ring is never more than half full, whatever was before */
+	for (size_t rate = 1000; rate < ring / 2; rate *= 2) /* bytes a ms */
+		for (int from = 1; from <= 50; from++) {
+			ms = from;
+			for (int i = 0; i < 20; i++)
+				ms = bk_loop_window(ms, rate * ms, ring, false);
+			assert_true(rate * ms <= ring / 2);
+			assert_true(ms == 50 || rate * ms * 2 > ring / 16);
+		}
+}
+
+static void test_ring_size(void **state)
+{
+	static const long cpus[] = { -1, 0, 1, 2, 3, 4, 31, 32, 33, 4096 };
+
+	for (size_t i = 0; i < ARRAY_LEN(cpus); i++) {
+		uint64_t size = bk_loop_ring_size(cpus[i]);
+
+		assert_true(size >= 512 << 10 && size <= 8 << 20);
+		if (cpus[i] > 2 && cpus[i] < 32)
+			assert_int_equal(size, cpus[i] * (256 << 10));
+	}
+}
+
 static void test_failure(void **state)
 {
 	fail_at = 3;
@@ -117,6 +156,7 @@ int main(void)
 		cmocka_unit_test(test_duration),      cmocka_unit_test(test_interval),
 		cmocka_unit_test(test_signal),        cmocka_unit_test(test_signals_are_given_back),
 		cmocka_unit_test(test_closed_stdout), cmocka_unit_test(test_failure),
+		cmocka_unit_test(test_window),        cmocka_unit_test(test_ring_size),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -6,6 +6,7 @@ usage: measure.py TASK,... TOOL OPTIONS, where OPTIONS is a JSON object; the fig
 """
 import array
 import contextlib
+import dataclasses
 import glob
 import importlib
 import json
@@ -142,6 +143,7 @@ class Bench:
     def __init__(self, name, options):
         self.tool = importlib.import_module(name).TOOL
         self.bpfkit = options["bpfkit"]
+        self.newer = options["newer"]
         self.helpers = options["helpers"]
         self.quick = options["quick"]
         self.guest = options["guest"]
@@ -169,10 +171,10 @@ class Bench:
     def work(self, count, *words):
         return self.finish(self.workload(*words, count))
 
-    def of_each(self, what, measure):
+    def of_each(self, what, measure, contenders=None):
         """{contender: figures} of those that could be measured; for others {"failed": why}."""
         result = {}
-        for contender in self.contenders:
+        for contender in contenders or self.contenders:
             say(f"{what}: {contender.name}")
             try:
                 result[contender.name] = measure(contender)
@@ -323,7 +325,14 @@ class Bench:
         return result
 
     def start(self):
-        return {"contenders": self.of_each("start", self.start_of)}
+        """Ours also with the newest libbpf built in, which reads the kernel's BTF in another way."""
+        contenders = []
+        for contender in self.contenders:
+            contenders.append(contender)
+            if self.newer and contender.command[0] == "{bpfkit}":
+                contenders.append(dataclasses.replace(contender, name=f"{contender.name}, newest libbpf built in",
+                                                      command=[self.newer, *contender.command[1:]]))
+        return {"contenders": self.of_each("start", self.start_of, contenders)}
 
     # ---- loss ----
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "bk.h"
@@ -287,30 +288,42 @@ int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj)
 
 /* ---- open ---- */
 
+/* Is the path that of our file? libbpf takes BTF by a path, and /proc may be missing or another one. */
+static bool is_ours(const struct bk_probe *p)
+{
+	struct stat by_path, by_fd;
+
+	return !stat(p->path, &by_path) && !fstat(p->file, &by_fd) &&
+	       by_path.st_ino == by_fd.st_ino && by_path.st_dev == by_fd.st_dev;
+}
+
 int bk_probe_open(struct bk_probe **out)
 {
 	struct bk_probe *p = calloc(1, sizeof(*p));
 	LIBBPF_OPTS(libbpf_prog_handler_opts, o, .cookie = (long)p,
 		    .prog_prepare_load_fn = prepare_load);
-	int err;
+	int err = 0;
 
 	*out = NULL;
 	if (!p)
 		return -ENOMEM;
 	p->file = memfd_create("bpfkit-btf", MFD_CLOEXEC);
-	if (p->file < 0) {
-		err = -errno;
-		free(p);
-		return err;
-	}
-	p->handler = libbpf_register_prog_handler(TP_BTF, BPF_PROG_TYPE_RAW_TRACEPOINT, 0, &o);
-	if (p->handler < 0) {
-		err = p->handler;
-		close(p->file);
-		free(p);
-		return err;
-	}
 	snprintf(p->path, sizeof(p->path), "/proc/self/fd/%d", p->file);
+	if (p->file < 0)
+		err = -errno;
+	else if (!is_ours(p))
+		err = -ENXIO;
+	else
+		p->handler =
+			libbpf_register_prog_handler(TP_BTF, BPF_PROG_TYPE_RAW_TRACEPOINT, 0, &o);
+	if (p->handler < 0)
+		err = p->handler;
+	if (err) {
+		if (p->file >= 0)
+			close(p->file);
+		free(p);
+		return err;
+	}
 	p->opts.sz = sizeof(p->opts);
 	p->opts.btf_custom_path = p->path;
 	*out = p;

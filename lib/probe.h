@@ -12,7 +12,10 @@
  */
 struct bk_probe;
 
-/* Once for a run, before any skeleton is opened. 0 or a negative errno; then *p is NULL. */
+/*
+ * Once for a run, before any skeleton is opened. 0 or a negative errno; then *p is NULL. -ENXIO: there is no
+ * /proc, or it is that of another PID namespace.
+ */
 int bk_probe_open(struct bk_probe **p);
 /* Nothing more will be loaded: gives back what only that needs. */
 void bk_probe_loaded(struct bk_probe *p);

@@ -462,15 +462,6 @@ static int check_btf(struct bk_run *run)
 	return BK_EXIT_LACKING;
 }
 
-/* libbpf gets BTF by a path, which is one of our descriptors. */
-static int check_proc(void)
-{
-	if (!access("/proc/self/fd", X_OK))
-		return 0;
-	bk_error("/proc is missing: mount it (mount -t proc proc /proc)");
-	return BK_EXIT_LACKING;
-}
-
 /* Where stdin or stderr is closed, the first descriptor that is opened would take its place. */
 static void fill_stdio(void)
 {
@@ -504,8 +495,6 @@ int bk_run(struct bk_run *run)
 	status = bk_preflight(run->tool->needs);
 	if (!status)
 		status = check_btf(run);
-	if (!status)
-		status = check_proc();
 	if (!status && closed) {
 		bk_error("stdout is closed: there is nowhere to write to");
 		status = BK_EXIT_FAILED;
@@ -519,9 +508,14 @@ int bk_run(struct bk_run *run)
 		goto fini;
 	}
 	err = bk_probe_open(&run->probe);
-	if (err) {
+	if (err == -ENXIO)
+		bk_error(
+			"/proc is missing, or it is that of other processes: mount it (mount -t proc proc "
+			"/proc)");
+	else if (err)
 		bk_error("cannot start: %s", strerror(-err));
-		status = BK_EXIT_FAILED;
+	if (err) {
+		status = err == -ENXIO ? BK_EXIT_LACKING : BK_EXIT_FAILED;
 		goto close;
 	}
 	if (run->opts.stats) {

@@ -252,9 +252,8 @@ PKT_INLINE bool pkt_is_ext(unsigned int proto)
  * the lowest bit on: 24 bits the offset of what follows them, 8 its type, 16 the fragment's offset in
  * bytes, 16 flags (of enum pkt_flags). All in one number, in which the many ways through the loop meet.
  */
-PKT_INLINE unsigned long long pkt_ipv6_ext(unsigned long long data, unsigned int len, unsigned int off, unsigned int next)
+PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int off, unsigned int next)
 {
-	const struct pkt_src s = { (const void *)(unsigned long)data, len };
 	unsigned long long flags = 0, frag = 0;
 	unsigned char e[8] PKT_ALIGNED;
 
@@ -264,7 +263,7 @@ PKT_INLINE unsigned long long pkt_ipv6_ext(unsigned long long data, unsigned int
 	for (unsigned int i = 0; i < PKT_EXT_MAX; i++) {
 		if (!pkt_is_ext(next))
 			break;
-		if (!pkt_load(&s, off, e, 4)) {
+		if (!pkt_load(s, off, e, 4)) {
 			flags |= PKT_TRUNCATED;
 			break;
 		}
@@ -313,7 +312,7 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 	}
 	off = start;
 	if (pkt_is_ext(next)) {
-		unsigned long long r = pkt_ipv6_ext((unsigned long)s->data, s->len, off, next);
+		unsigned long long r = pkt_ipv6_ext(s, off, next);
 
 		off = r & 0xffffff;
 		next = r >> 24 & 0xff;

@@ -17,19 +17,17 @@
 #include "kernel.h"
 
 #define TP_BTF "tp_btf/"
-enum {
-	NUMBERS = BK_NUMBERS_END - BK_KFUNC_RDONLY_CAST
-}; /* the names that are always looked for, the first */
-
 #define TP_TYPE "btf_trace_" /* the kernel has a typedef of this name for each tracepoint */
+
+/* The names that are always looked for, which are the first. */
+enum { NUMBERS = BK_NUMBERS_END - BK_KFUNC_RDONLY_CAST };
 
 struct bk_probe {
 	int file, handler; /* the small BTF; libbpf's number of ours for sections */
 	char path[32];
 	struct bpf_object_open_opts opts;
-	struct bk_kbtf_name *names; /* of the object that was resolved last */
+	struct bk_kbtf_name *names; /* of the object that was resolved last; the strings are ours */
 	size_t count, room;
-	char **owned; /* names that were made, count of them; NULL for others */
 };
 
 /* ---- the numbers that bpf/kernel.h stands for ---- */
@@ -128,30 +126,32 @@ int bk_probe_attach(struct bpf_object_skeleton *skeleton)
 
 /* ---- names ---- */
 
-static int add_name(struct bk_probe *p, const char *name, uint32_t kinds, char *owned)
+/* The first size bytes of a name. */
+static int add_name(struct bk_probe *p, const char *name, size_t size, uint32_t kinds)
 {
-	if (p->count == p->room) {
+	char *own = strndup(name, size);
+
+	if (own && p->count == p->room) {
 		size_t room = p->room ? 2 * p->room : 128;
 		struct bk_kbtf_name *names = realloc(p->names, room * sizeof(*names));
-		char **o;
 
-		if (names)
-			p->names = names;
-		o = names ? realloc(p->owned, room * sizeof(*o)) : NULL;
-		if (!o)
+		if (!names) {
+			free(own);
 			return -ENOMEM;
-		p->owned = o;
+		}
+		p->names = names;
 		p->room = room;
 	}
-	p->names[p->count] = (struct bk_kbtf_name){ name, kinds, 0 };
-	p->owned[p->count++] = owned;
+	if (!own)
+		return -ENOMEM;
+	p->names[p->count++] = (struct bk_kbtf_name){ own, kinds, 0 };
 	return 0;
 }
 
 static void forget_names(struct bk_probe *p)
 {
 	for (size_t i = 0; i < p->count; i++)
-		free(p->owned[i]);
+		free((char *)p->names[i].name);
 	p->count = 0;
 }
 
@@ -161,18 +161,8 @@ static int add_type(struct bk_probe *p, const char *name)
 	const uint32_t kinds = 1 << BTF_KIND_STRUCT | 1 << BTF_KIND_UNION | 1 << BTF_KIND_ENUM |
 			       1 << BTF_KIND_TYPEDEF | 1 << 19 /* ENUM64 */;
 	const char *flavour = strstr(name, "___");
-	char *own;
-	int err;
 
-	if (!flavour)
-		return add_name(p, name, kinds, NULL);
-	own = strndup(name, flavour - name);
-	if (!own)
-		return -ENOMEM;
-	err = add_name(p, own, kinds, own);
-	if (err)
-		free(own);
-	return err;
+	return add_name(p, name, flavour ? (size_t)(flavour - name) : strlen(name), kinds);
 }
 
 static bool is_typed(const struct bpf_program *prog)
@@ -182,15 +172,11 @@ static bool is_typed(const struct bpf_program *prog)
 
 static int add_target(struct bk_probe *p, const struct bpf_program *prog)
 {
-	char *own;
-	int err;
+	char name[256];
+	int n = snprintf(name, sizeof(name), TP_TYPE "%s",
+			 bpf_program__section_name(prog) + strlen(TP_BTF));
 
-	if (asprintf(&own, TP_TYPE "%s", bpf_program__section_name(prog) + strlen(TP_BTF)) < 0)
-		return -ENOMEM;
-	err = add_name(p, own, 1 << BTF_KIND_TYPEDEF, own);
-	if (err)
-		free(own);
-	return err;
+	return n < (int)sizeof(name) ? add_name(p, name, n, 1 << BTF_KIND_TYPEDEF) : -ENAMETOOLONG;
 }
 
 static const char *const number_names[] = { BK_NUMBER_NAMES };
@@ -205,8 +191,8 @@ static int add_names(struct bk_probe *p, struct bpf_object *obj)
 
 	forget_names(p);
 	for (int i = 0; !err && i < NUMBERS; i++)
-		err = add_name(p, number_names[i], i ? 1 << BTF_KIND_STRUCT : 1 << BTF_KIND_FUNC,
-			       NULL);
+		err = add_name(p, number_names[i], strlen(number_names[i]),
+			       i ? 1 << BTF_KIND_STRUCT : 1 << BTF_KIND_FUNC);
 	for (uint32_t id = 1; !err && id < btf__type_cnt(btf); id++) {
 		const struct btf_type *t = btf__type_by_id(btf, id);
 
@@ -340,10 +326,8 @@ void bk_probe_loaded(struct bk_probe *p)
 	close(p->file);
 	forget_names(p);
 	free(p->names);
-	free(p->owned);
 	p->file = -1;
 	p->names = NULL;
-	p->owned = NULL;
 	p->room = 0;
 }
 

@@ -5,16 +5,9 @@
 
 #include "../unit/check.h"
 #include "escape.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define must(what)                                              \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

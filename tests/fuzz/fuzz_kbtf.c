@@ -9,16 +9,9 @@
 #include <string.h>
 
 #include "kbtf.h"
+#include "must.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-#define must(what)                                              \
-	do {                                                    \
-		if (!(what)) {                                  \
-			fprintf(stderr, "not so: %s\n", #what); \
-			abort();                                \
-		}                                               \
-	} while (0)
 
 enum {
 	ANY = 1 << BTF_KIND_STRUCT | 1 << BTF_KIND_UNION | 1 << BTF_KIND_ENUM |

@@ -124,7 +124,7 @@ static __always_inline void bk_read(void *dst, u32 size, const void *src)
 	({										\
 		u64 __a;								\
 		if (bk_kernel.has_rdonly_cast)						\
-			bk_read(&__a, sizeof(__a), &(obj)->member);			\
+			__a = *(const u64 *)bk_raw(&(obj)->member);			\
 		else									\
 			__a = (u64)(obj)->member;					\
 		__a;									\
@@ -138,40 +138,11 @@ static __always_inline void bk_read(void *dst, u32 size, const void *src)
 	({										\
 		typeof((obj)->member) __p;						\
 		if (bk_kernel.has_rdonly_cast)						\
-			__p = bk_rdonly_cast((void *)bk_address(obj, member), id);	\
+			__p = bk_rdonly_cast(*(void *const *)bk_raw(&(obj)->member), id); \
 		else									\
 			__p = (obj)->member;						\
 		__p;									\
 	})
-
-/*
- * Reads the first n bytes of size, a constant multiple of 8, at most BK_RAW_MAX; the rest is zero.
- */
-static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void *src)
-{
-	const char *raw;
-	u32 i;
-
-	if (!bk_kernel.has_rdonly_cast) {
-		__builtin_memset(dst, 0, size);
-		asm volatile("" : "+r"(n)); /* the compiler may know it, the verifier has to see it */
-		if (n <= size)
-			bpf_probe_read_kernel(dst, n, src);
-		return;
-	}
-	raw = bk_raw(src);
-#pragma clang loop unroll(full)
-	for (i = 0; i < size; i += 8) {
-		u64 v = 0;
-
-		if (i < n) {
-			v = *(const u64 *)(raw + i);
-			if (n - i < 8)
-				v &= (1ULL << 8 * (n - i)) - 1;
-		}
-		*(u64 *)(dst + i) = v;
-	}
-}
 
 /*
  * Makes the verifier forget what it knows of a number. Where several paths meet it would otherwise
@@ -196,6 +167,28 @@ static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void 
 		for (u32 __i = 0; __i < sizeof(*(obj)) / 8; __i++)			\
 			((u64 *)(obj))[__i] = __zero;				\
 	})
+
+/* The compiler shall not know what is known of a number: it makes branches of that. */
+#define bk_hide(x) asm volatile("" : "+r"(x))
+
+/*
+ * Comparisons of numbers below 2^63, calculated: 1 or 0. A branch is two ways for the verifier to follow, and
+ * a condition of many parts as many.
+ */
+static __always_inline u64 bk_less(u64 a, u64 b)
+{
+	u64 less = a - b;
+
+	bk_hide(less);
+	less >>= 63;
+	bk_hide(less);
+	return less;
+}
+
+static __always_inline u64 bk_same(u64 a, u64 b)
+{
+	return bk_less(a ^ b, 1);
+}
 
 /* ---- filters ---- */
 

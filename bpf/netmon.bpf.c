@@ -67,7 +67,8 @@ struct drop {
 	struct pkt_src src;
 	u32 protocol;
 	u16 vlan_tci, vlan_proto;
-	bool has_device, ether, came_in;
+	u8 has_device, ether; /* 1: there may be an Ethernet header */
+	bool came_in;
 };
 
 _Static_assert(sizeof(struct drop) % 8 == 0, "whole words, see bk_zero()");
@@ -94,24 +95,19 @@ static __always_inline bool is_device(struct net_device *dev)
 	return net && dev->ifindex > 0 && is_net(net);
 }
 
-/* The bytes in front of the first NUL (little endian). */
-static __always_inline u64 before_nul(u64 word, bool *ended)
+/* The highest bits of the bytes that are NUL; of those behind the first one they may be wrong. */
+static __always_inline u64 nuls(u64 word)
 {
-	u64 nul = (word - 0x0101010101010101) & ~word & 0x8080808080808080;
-
-	if (!nul)
-		return word;
-	*ended = true;
-	return word & (((nul & -nul) >> 7) - 1);
+	return (word - 0x0101010101010101) & ~word & 0x8080808080808080;
 }
 
-/* The name without what may lie behind its end: rests of an older name. */
+/* The name without what may lie behind its end: rests of an older name. Little endian. */
 static __always_inline void clean_name(u64 name[2])
 {
-	bool ended = false;
+	u64 first = nuls(name[0]), second = nuls(name[1]);
 
-	name[0] = before_nul(name[0], &ended);
-	name[1] = ended ? 0 : before_nul(name[1], &ended);
+	name[0] &= ((first & -first) >> 7) - 1;
+	name[1] &= (((second & -second) >> 7) - 1) & -bk_same(first >> 7, 0);
 }
 
 /*
@@ -149,9 +145,9 @@ static __always_inline void find_device(struct sk_buff *skb, struct sock *sk, st
 	struct net_device *dev = bk_follow(skb, dev, BK_TYPE_NET_DEVICE);
 	struct net *net;
 
-	d->ether = true;
+	d->ether = 1;
 	if (is_device(dev)) {
-		d->has_device = true;
+		d->has_device = 1;
 		if (config.want_name) {
 			d->name[0] = *(const u64 *)&dev->name[0];
 			d->name[1] = *(const u64 *)&dev->name[8];
@@ -160,7 +156,7 @@ static __always_inline void find_device(struct sk_buff *skb, struct sock *sk, st
 			d->ifindex = dev->ifindex;
 			d->netns = dev->nd_net.net->ns.inum;
 		}
-		d->ether = dev->type == ARPHRD_ETHER || dev->type == ARPHRD_LOOPBACK;
+		d->ether = bk_same(dev->type, ARPHRD_ETHER) | bk_same(dev->type, ARPHRD_LOOPBACK);
 		return;
 	}
 	if (!config.want_device || device_of_route(skb, d))
@@ -176,42 +172,36 @@ static __always_inline void find_device(struct sk_buff *skb, struct sock *sk, st
 static __always_inline u16 vlan_proto(struct sk_buff *skb)
 {
 	struct sk_buff___old *old = (void *)skb;
+	u16 proto = bpf_ntohs(skb->vlan_proto);
 
-	if (bpf_core_field_exists(old->vlan_present) && !BPF_CORE_READ_BITFIELD(old, vlan_present))
-		return 0;
-	return bpf_ntohs(skb->vlan_proto);
+	if (bpf_core_field_exists(old->vlan_present))
+		proto *= BPF_CORE_READ_BITFIELD(old, vlan_present);
+	return proto;
 }
 
 /* Where the headers start, if there are any, and how many bytes from there are in one piece. */
 static __always_inline void find_headers(struct sk_buff *skb, struct sock *sk, struct drop *d)
 {
-	u16 mac = skb->mac_header, net = skb->network_header, family;
-	u32 tail = skb->tail, start;
+	u64 mac = skb->mac_header, net = skb->network_header, tail = skb->tail, start, l2, l3;
+	u64 family = 0, is_unix, is_netlink, packet;
 
 	d->protocol = bpf_ntohs(skb->protocol);
-	d->kind = NETMON_NONE;
-	if (!d->has_device && sk) {
+	if (!d->has_device && sk)
 		family = sk->__sk_common.skc_family;
-		if (family == AF_UNIX || family == AF_NETLINK) {
-			d->kind = family == AF_UNIX ? NETMON_UNIX : NETMON_NETLINK;
-			return;
-		}
-	}
-	if (mac != MAC_UNSET && mac != net && mac < tail && d->ether &&
-	    (net < mac || net - mac >= 14)) {
-		start = mac;
-		d->kind = NETMON_L2;
-	} else if (net && net < tail && d->protocol) {
-		start = net;
-		d->kind = NETMON_L3;
-	} else {
-		return;
-	}
+	is_unix = bk_same(family, AF_UNIX);
+	is_netlink = bk_same(family, AF_NETLINK);
+	packet = ~(is_unix | is_netlink);
+	/* the network header may not be known, but it is not within that of Ethernet */
+	l2 = packet & d->ether & bk_less(mac, tail) & ~bk_same(mac, MAC_UNSET) &
+	     (bk_less(net, mac) | bk_less(mac + 13, net));
+	l3 = packet & ~l2 & bk_less(0, net) & bk_less(net, tail) & bk_less(0, d->protocol);
+	start = l2 * mac + l3 * net;
+	d->kind = l2 * NETMON_L2 + l3 * NETMON_L3 + is_unix * NETMON_UNIX +
+		  is_netlink * NETMON_NETLINK;
 	d->src.data = (void *)(bk_address(skb, head) + start);
-	d->src.len = tail - start;
+	d->src.len = (l2 | l3) * (tail - start);
 	d->vlan_proto = vlan_proto(skb);
-	if (d->vlan_proto)
-		d->vlan_tci = skb->vlan_tci;
+	d->vlan_tci = skb->vlan_tci;
 }
 
 static __always_inline void parse(struct drop *d, u32 want, struct pkt *p)
@@ -278,17 +268,6 @@ static __always_inline bool is_port(const struct pkt *p)
 	return !differs;
 }
 
-/* What a summary by its key, and filters, have to know of a packet. */
-static __always_inline u32 wanted(bool must_parse)
-{
-	u32 key = must_parse ? config.key : NETMON_LINES;
-	bool flow = key == NETMON_FLOW || key == NETMON_FLOW_SRC;
-
-	return (key == NETMON_DMAC || key == NETMON_SMAC ? PKT_WANT_MAC : 0) |
-	       (flow || key == NETMON_DIP || key == NETMON_SIP || config.addr_family ? PKT_WANT_ADDR : 0) |
-	       (flow || config.nports ? PKT_WANT_L4 : 0);
-}
-
 static __always_inline bool by_packet(void)
 {
 	return config.skip_tcp || config.addr_family || config.nports || config.has_eth ||
@@ -322,28 +301,25 @@ static __always_inline bool want_packet(struct drop *d, const struct pkt *p)
 
 /* ---- counting ---- */
 
+/* How far the class of each protocol lies below NETMON_IP_OTHER. The flags of TCP are added to its own. */
+static const u8 below_other[256] = {
+	[PKT_IP_TCP] = NETMON_IP_OTHER - NETMON_CLASS_IPV4,
+	[PKT_IP_UDP] = NETMON_IP_OTHER - NETMON_IP_UDP,
+	[PKT_IP_VRRP] = NETMON_IP_OTHER - NETMON_IP_VRRP,
+};
+
+/* Looked up and calculated: the verifier follows each branch to the end of the program. */
 static __always_inline u32 class_of(const struct pkt *p)
 {
-	u32 class = NETMON_CLASS_OTHER;
-
-	if (p->flags & (PKT_V4 | PKT_V6)) {
-		class = NETMON_IP_OTHER;
-		if (p->l4_proto == PKT_IP_TCP)
-			class = p->tcp_flags & (NETMON_TCP_FIN | NETMON_TCP_SYN | NETMON_TCP_RST);
-		else if (p->l4_proto == PKT_IP_UDP)
-			class = NETMON_IP_UDP;
-		else if (p->l4_proto == PKT_IP_VRRP)
-			class = NETMON_IP_VRRP;
-		/* calculated: each branch here doubles the ways that the verifier follows */
-		class += !!(p->flags & PKT_V6) * NETMON_CLASS_IPV6;
-	} else if (p->eth_proto == PKT_ETH_ARP) {
-		class = p->arp_op == 1 ? NETMON_CLASS_ARP_REQUEST :
-			p->arp_op == 2 ? NETMON_CLASS_ARP_REPLY :
-					 NETMON_CLASS_ARP_OTHER;
-	} else if (p->eth_proto == PKT_ETH_LLDP) {
-		class = NETMON_CLASS_LLDP;
-	}
-	return class;
+	if (p->flags & (PKT_V4 | PKT_V6))
+		return NETMON_IP_OTHER - below_other[p->l4_proto] +
+		       (p->tcp_flags & (NETMON_TCP_FIN | NETMON_TCP_SYN | NETMON_TCP_RST)) +
+		       !!(p->flags & PKT_V6) * NETMON_CLASS_IPV6;
+	if (p->eth_proto == PKT_ETH_ARP)
+		return NETMON_CLASS_ARP_OTHER -
+		       bk_same(p->arp_op, 1) * (NETMON_CLASS_ARP_OTHER - NETMON_CLASS_ARP_REQUEST) -
+		       bk_same(p->arp_op, 2) * (NETMON_CLASS_ARP_OTHER - NETMON_CLASS_ARP_REPLY);
+	return p->eth_proto == PKT_ETH_LLDP ? NETMON_CLASS_LLDP : NETMON_CLASS_OTHER;
 }
 
 static __always_inline void flow_key(const struct pkt *p, union netmon_row_key *k)
@@ -505,7 +481,9 @@ static __always_inline void fill(struct sk_buff *skb, struct drop *d, struct net
 	e->cap_len = cap;
 	e->pad = 0;
 	__builtin_memcpy(e->ifname, d->name, sizeof(e->ifname));
-	bk_read_some(e->bytes, NETMON_BYTES, cap, d->src.data);
+	/* what lies behind the packet's bytes is not looked at; it is there, as the shared info follows */
+	if (cap)
+		bk_read(e->bytes, NETMON_BYTES, d->src.data);
 }
 
 static __always_inline void emit(void *ctx, struct sk_buff *skb, struct drop *d)
@@ -552,28 +530,19 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 	sk = bk_follow(skb, sk, BK_TYPE_SOCK);
 	find_device(skb, sk, d);
 	bk_forget(d->has_device, d->location);
-	bk_forget(d->ether, d->location);
 	if (config.want_name)
 		clean_name(d->name);
-	bk_forget(d->name[0], d->location);
-	bk_forget(d->name[1], d->location);
 	if (!want_device(d))
 		return bk_leave_out();
 	find_headers(skb, sk, d);
-	bk_forget(d->kind, d->location);
-	bk_forget(d->src.len, d->location);
-	bk_forget(d->protocol, d->location);
-	bk_forget(d->vlan_proto, d->location);
 	d->pkt_type = BPF_CORE_READ_BITFIELD(skb, pkt_type);
 	d->came_in = config.skip_tcp && skb->skb_iif;
 	if (config.skip_unix && !must_parse && d->kind == NETMON_UNIX)
 		return bk_leave_out();
 	if (must_parse || by_packet()) {
 		bk_zero(p, d->location);
-		parse(d, wanted(must_parse), p);
-		bk_forget(p->flags, d->location);
-		bk_forget(p->l4_proto, d->location);
-		bk_forget(p->eth_proto, d->location);
+		parse(d, config.want, p);
+		pkt_forget_start(p, &d->src);
 		if (by_packet() && !want_packet(d, p))
 			return bk_leave_out();
 	}

@@ -68,6 +68,7 @@ struct netmon_config {
 	unsigned char reasons;	   /* 1 only, 2 without those in the map of that name */
 	unsigned char want_device; /* its number, its namespace */
 	unsigned char want_name, has_ifname, has_vlan;
+	unsigned char want;	   /* of the packet: PKT_WANT_ */
 	unsigned char addr_family; /* 0 any, 4, 6 */
 	unsigned char l4_proto, has_l4;
 	unsigned short eth_proto, has_eth;

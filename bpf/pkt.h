@@ -60,17 +60,18 @@ enum { PKT_TCP_FIN = 1, PKT_TCP_SYN = 2, PKT_TCP_RST = 4, PKT_TCP_PSH = 8, PKT_T
 #define PKT_ALIGNED __attribute__((aligned(8)))
 
 struct pkt {
-	unsigned int flags;
+	unsigned short flags;
 	unsigned short eth_proto; /* the innermost, host order; 0: none or LLC */
 	unsigned char l4_proto;
 	unsigned char vlans;	  /* tags in front, two at most; a third is eth_proto */
 	unsigned short vlan[2];	  /* tag control, outermost first, host order */
+	unsigned char pad[2];
 	unsigned char src[16] PKT_ALIGNED, dst[16] PKT_ALIGNED;
 	unsigned char dmac[6], smac[6];
 	unsigned short sport, dport;
 	unsigned short arp_op;
 	unsigned char tcp_flags, icmp_type, icmp_code;
-	unsigned char pad;
+	unsigned char pad1;
 	unsigned short frag_off;  /* bytes */
 	unsigned int tcp_seq;
 	unsigned int payload;
@@ -99,12 +100,20 @@ struct pkt_src {
 #define PKT_INLINE static __always_inline
 #define pkt_copy(dst, n, src) bk_read((dst), (n), (src))
 #define pkt_forget(x, s) bk_forget(x, (s)->len)
+/* The first word of a struct pkt: flags, protocols, the number of tags. */
+#define pkt_forget_start(p, s) bk_forget(*(u64 *)(p), (s)->len)
+#define pkt_hide(x) bk_hide(x)
+/* Calculated: a comparison would teach the verifier how long the source is, and each length is a state. */
+#define pkt_less(a, b) bk_less(a, b)
 #else
 #include <stdbool.h>
 #include <string.h>
 #define PKT_INLINE static inline
 #define pkt_copy(dst, n, src) memcpy((dst), (src), (n))
 #define pkt_forget(x, s) ((void)0)
+#define pkt_forget_start(p, s) ((void)0)
+#define pkt_hide(x) ((void)0)
+#define pkt_less(a, b) ((a) < (b))
 #endif
 
 #define pkt_be16(p) ((unsigned short)((p)[0] << 8 | (p)[1]))
@@ -113,7 +122,7 @@ struct pkt_src {
 /* Copies n bytes, a constant, from offset off; false where the source ends before. */
 PKT_INLINE bool pkt_load(const struct pkt_src *s, unsigned int off, void *dst, unsigned int n)
 {
-	if (off + n > s->len)
+	if (pkt_less(s->len, off + n))
 		return false;
 	pkt_copy(dst, n, (const char *)s->data + off);
 	return true;
@@ -126,7 +135,7 @@ PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int w
 	unsigned char h[16] PKT_ALIGNED;
 	unsigned int least;
 
-	pkt_forget(p->flags, s);
+	pkt_forget_start(p, s);
 	pkt_forget(l4_len, s);
 	if (!(want & PKT_WANT_L4)) {
 		if (p->l4_proto == PKT_IP_TCP && l4_len >= 20 && pkt_load(s, off + 13, h, 1)) {
@@ -238,62 +247,63 @@ PKT_INLINE bool pkt_ipv4(const struct pkt_src *s, unsigned int *off, unsigned in
 	return true;
 }
 
-PKT_INLINE bool pkt_is_ext(unsigned int proto)
-{
-	const unsigned long long all = 1ULL << PKT_IP_HOPOPTS | 1ULL << PKT_IP_ROUTING | 1ULL << PKT_IP_FRAGMENT |
-				       1ULL << PKT_IP_AUTH | 1ULL << PKT_IP_DSTOPTS;
+/*
+ * Extension headers of IPv6 by their type: is it one, is it the fragment header, and how many bytes each unit
+ * of its length field stands for, beside the first 8.
+ */
+enum { PKT_EXT = 1, PKT_EXT_FRAGMENT = 2, PKT_EXT_UNIT = 4 | 8 };
 
-	/* one test for the verifier, not five */
-	return proto < 64 && all >> proto & 1;
-}
+static const unsigned char pkt_ext[256] = {
+	[PKT_IP_HOPOPTS] = PKT_EXT | 8,
+	[PKT_IP_ROUTING] = PKT_EXT | 8,
+	[PKT_IP_FRAGMENT] = PKT_EXT | PKT_EXT_FRAGMENT,
+	[PKT_IP_AUTH] = PKT_EXT | 4,
+	[PKT_IP_DSTOPTS] = PKT_EXT | 8,
+};
 
 /*
  * Follows the extension headers of IPv6, of which the first is of type next and starts at off. Returns, from
  * the lowest bit on: 24 bits the offset of what follows them, 8 its type, 16 the fragment's offset in
  * bytes, 16 flags (of enum pkt_flags). All in one number, in which the many ways through the loop meet.
  */
-PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int off, unsigned int next)
+PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int off, unsigned char next)
 {
-	unsigned long long flags = 0, frag = 0;
+	unsigned long long flags = 0, frag = 0, more = 0, kind, is_frag;
 	unsigned char e[8] PKT_ALIGNED;
 
 #ifdef __bpf__
 #pragma clang loop unroll(disable)
 #endif
 	for (unsigned int i = 0; i < PKT_EXT_MAX; i++) {
-		if (!pkt_is_ext(next))
+		kind = pkt_ext[next];
+		if (!kind || frag & 0xfff8)
 			break;
 		if (!pkt_load(s, off, e, 4)) {
-			flags |= PKT_TRUNCATED;
+			flags = PKT_TRUNCATED;
 			break;
 		}
-		if (next == PKT_IP_FRAGMENT) {
-			frag = pkt_be16(e + 2);
-			off += 8;
-			if (frag & 0xfff8) {
-				next = e[0];
-				flags |= PKT_FRAGMENT | PKT_LATER;
-				break;
-			}
-			/* more follow; if none do, this is the whole packet (RFC 6946) */
-			flags |= (frag & 1) * PKT_FRAGMENT;
-		} else if (next == PKT_IP_AUTH) {
-			off += (e[1] + 2u) * 4;
-		} else {
-			off += (e[1] + 1u) * 8;
-		}
+		is_frag = -(kind >> 1 & 1);
+		pkt_hide(is_frag);
+		frag = (is_frag & pkt_be16(e + 2)) | (~is_frag & frag);
+		more |= is_frag & frag;
+		off += 8 + e[1] * (kind & PKT_EXT_UNIT);
 		next = e[0];
 	}
-	if (pkt_is_ext(next) && !(flags & (PKT_TRUNCATED | PKT_LATER)))
-		flags |= PKT_MALFORMED; /* too many */
+	pkt_forget(frag, s);
+	if (frag & 0xfff8)
+		flags |= PKT_FRAGMENT | PKT_LATER;
+	else if (pkt_ext[next] && !flags)
+		flags = PKT_MALFORMED; /* too many */
+	/* if no more follow, this is the whole packet (RFC 6946) */
+	flags |= (more & 1) * PKT_FRAGMENT;
 	return (off & 0xffffff) | (unsigned long long)next << 24 | (frag & 0xfff8) << 32 | flags << 48;
 }
 
 PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int want, unsigned int *l4_len,
 			 struct pkt *p)
 {
-	unsigned int len, next, off = *at, start = off + 40;
-	unsigned char h[40] PKT_ALIGNED;
+	unsigned int len, off = *at, start = off + 40;
+	unsigned char h[40] PKT_ALIGNED, next;
 
 	if (!pkt_load(s, off, h, 40)) {
 		p->flags |= PKT_TRUNCATED;
@@ -311,11 +321,11 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 		__builtin_memcpy(p->dst, h + 24, 16);
 	}
 	off = start;
-	if (pkt_is_ext(next)) {
+	if (pkt_ext[next]) {
 		unsigned long long r = pkt_ipv6_ext(s, off, next);
 
 		off = r & 0xffffff;
-		next = r >> 24 & 0xff;
+		next = r >> 24;
 		p->frag_off = r >> 32;
 		p->flags |= r >> 48;
 	}
@@ -344,11 +354,9 @@ PKT_INLINE void pkt_parse_l3(const struct pkt_src *s, unsigned int off, unsigned
 	bool l4 = false;
 
 	pkt_forget(off, s);
-	pkt_forget(eth_proto, s);
-	pkt_forget(p->flags, s);
-	pkt_forget(p->vlans, s);
 	p->eth_proto = eth_proto;
-	switch (eth_proto) {
+	pkt_forget_start(p, s);
+	switch (p->eth_proto) {
 	case PKT_ETH_IPV4:
 		l4 = pkt_ipv4(s, &off, want, &l4_len, p);
 		break;

@@ -449,6 +449,21 @@ static int set_table(struct bpf_map *map, uint32_t room, size_t size)
 	return err ? err : bpf_map__set_key_size(map, size);
 }
 
+/* What the program has to know of a packet, for its key and for the filters. */
+static uint8_t wanted(uint32_t key)
+{
+	bool flow = key == NETMON_FLOW || key == NETMON_FLOW_SRC;
+	uint8_t want = 0;
+
+	if (key == NETMON_DMAC || key == NETMON_SMAC)
+		want |= PKT_WANT_MAC;
+	if (flow || key == NETMON_DIP || key == NETMON_SIP || opt.host.family || opt.net.family)
+		want |= PKT_WANT_ADDR;
+	if (flow || opt.ports.n)
+		want |= PKT_WANT_L4;
+	return want;
+}
+
 static int configure(struct bk_run *run, void *skel)
 {
 	struct netmon_bpf *s = skel;
@@ -471,6 +486,7 @@ static int configure(struct bk_run *run, void *skel)
 	c->want_device = !c->key || c->key == NETMON_NETNS || c->key == NETMON_IFNAME || opt.ifname ||
 			 run->opts.filter.netns;
 	c->want_name = opt.ifname || !c->key || c->key == NETMON_IFNAME;
+	c->want = wanted(c->key);
 	if (opt.ifname) {
 		c->has_ifname = 1;
 		memcpy(c->ifname, opt.ifname, strlen(opt.ifname));

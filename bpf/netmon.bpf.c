@@ -311,15 +311,17 @@ static const u8 below_other[256] = {
 /* Looked up and calculated: the verifier follows each branch to the end of the program. */
 static __always_inline u32 class_of(const struct pkt *p)
 {
-	if (p->flags & (PKT_V4 | PKT_V6))
-		return NETMON_IP_OTHER - below_other[p->l4_proto] +
-		       (p->tcp_flags & (NETMON_TCP_FIN | NETMON_TCP_SYN | NETMON_TCP_RST)) +
-		       !!(p->flags & PKT_V6) * NETMON_CLASS_IPV6;
-	if (p->eth_proto == PKT_ETH_ARP)
-		return NETMON_CLASS_ARP_OTHER -
-		       bk_same(p->arp_op, 1) * (NETMON_CLASS_ARP_OTHER - NETMON_CLASS_ARP_REQUEST) -
-		       bk_same(p->arp_op, 2) * (NETMON_CLASS_ARP_OTHER - NETMON_CLASS_ARP_REPLY);
-	return p->eth_proto == PKT_ETH_LLDP ? NETMON_CLASS_LLDP : NETMON_CLASS_OTHER;
+	u64 ip = bk_less(0, p->flags & (PKT_V4 | PKT_V6)), arp = bk_same(p->eth_proto, PKT_ETH_ARP);
+	u64 of_ip, other;
+
+	of_ip = NETMON_IP_OTHER - below_other[p->l4_proto] +
+		(p->tcp_flags & (NETMON_TCP_FIN | NETMON_TCP_SYN | NETMON_TCP_RST)) +
+		bk_less(0, p->flags & PKT_V6) * NETMON_CLASS_IPV6;
+	other = NETMON_CLASS_OTHER - arp * (NETMON_CLASS_OTHER - NETMON_CLASS_ARP_OTHER) -
+		arp * bk_same(p->arp_op, 1) * (NETMON_CLASS_ARP_OTHER - NETMON_CLASS_ARP_REQUEST) -
+		arp * bk_same(p->arp_op, 2) * (NETMON_CLASS_ARP_OTHER - NETMON_CLASS_ARP_REPLY) -
+		bk_same(p->eth_proto, PKT_ETH_LLDP) * (NETMON_CLASS_OTHER - NETMON_CLASS_LLDP);
+	return ip * of_ip + (ip ^ 1) * other;
 }
 
 static __always_inline void flow_key(const struct pkt *p, union netmon_row_key *k)

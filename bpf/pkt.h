@@ -60,21 +60,23 @@ enum { PKT_TCP_FIN = 1, PKT_TCP_SYN = 2, PKT_TCP_RST = 4, PKT_TCP_PSH = 8, PKT_T
 #define PKT_ALIGNED __attribute__((aligned(8)))
 
 struct pkt {
+	/* one word, see pkt_forget_start() */
 	unsigned short flags;
 	unsigned short eth_proto; /* the innermost, host order; 0: none or LLC */
+	unsigned short arp_op;
 	unsigned char l4_proto;
-	unsigned char vlans;	  /* tags in front, two at most; a third is eth_proto */
+	unsigned char tcp_flags;
+
 	unsigned short vlan[2];	  /* tag control, outermost first, host order */
-	unsigned char pad[2];
+	unsigned char vlans;	  /* tags in front, two at most; a third is eth_proto */
+	unsigned char icmp_type, icmp_code, pad;
 	unsigned char src[16] PKT_ALIGNED, dst[16] PKT_ALIGNED;
 	unsigned char dmac[6], smac[6];
 	unsigned short sport, dport;
-	unsigned short arp_op;
-	unsigned char tcp_flags, icmp_type, icmp_code;
-	unsigned char pad1;
 	unsigned short frag_off;  /* bytes */
+	unsigned short pad1;
 	unsigned int tcp_seq;
-	unsigned int payload;
+	unsigned int payload, pad2;
 };
 
 /*
@@ -100,7 +102,7 @@ struct pkt_src {
 #define PKT_INLINE static __always_inline
 #define pkt_copy(dst, n, src) bk_read((dst), (n), (src))
 #define pkt_forget(x, s) bk_forget(x, (s)->len)
-/* The first word of a struct pkt: flags, protocols, the number of tags. */
+/* What decides of which kind a packet is. */
 #define pkt_forget_start(p, s) bk_forget(*(u64 *)(p), (s)->len)
 #define pkt_hide(x) bk_hide(x)
 /* Calculated: a comparison would teach the verifier how long the source is, and each length is a state. */
@@ -248,17 +250,17 @@ PKT_INLINE bool pkt_ipv4(const struct pkt_src *s, unsigned int *off, unsigned in
 }
 
 /*
- * Extension headers of IPv6 by their type: is it one, is it the fragment header, and how many bytes each unit
- * of its length field stands for, beside the first 8.
+ * The extension headers of IPv6 by their type: how many bytes each unit of the length field stands for, beside
+ * the first 8; the fragment header has none. 0: of another type.
  */
-enum { PKT_EXT = 1, PKT_EXT_FRAGMENT = 2, PKT_EXT_UNIT = 4 | 8 };
+enum { PKT_EXT_FRAGMENT = 1, PKT_EXT_UNIT = 4 | 8 };
 
 static const unsigned char pkt_ext[256] = {
-	[PKT_IP_HOPOPTS] = PKT_EXT | 8,
-	[PKT_IP_ROUTING] = PKT_EXT | 8,
-	[PKT_IP_FRAGMENT] = PKT_EXT | PKT_EXT_FRAGMENT,
-	[PKT_IP_AUTH] = PKT_EXT | 4,
-	[PKT_IP_DSTOPTS] = PKT_EXT | 8,
+	[PKT_IP_HOPOPTS] = 8,
+	[PKT_IP_ROUTING] = 8,
+	[PKT_IP_FRAGMENT] = PKT_EXT_FRAGMENT,
+	[PKT_IP_AUTH] = 4,
+	[PKT_IP_DSTOPTS] = 8,
 };
 
 /*
@@ -268,7 +270,7 @@ static const unsigned char pkt_ext[256] = {
  */
 PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int off, unsigned char next)
 {
-	unsigned long long flags = 0, frag = 0, more = 0, kind, is_frag;
+	unsigned long long flags = 0, frag = 0, kind, is_frag;
 	unsigned char e[8] PKT_ALIGNED;
 
 #ifdef __bpf__
@@ -282,10 +284,9 @@ PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int
 			flags = PKT_TRUNCATED;
 			break;
 		}
-		is_frag = -(kind >> 1 & 1);
+		is_frag = kind & PKT_EXT_FRAGMENT;
 		pkt_hide(is_frag);
-		frag = (is_frag & pkt_be16(e + 2)) | (~is_frag & frag);
-		more |= is_frag & frag;
+		frag |= is_frag * pkt_be16(e + 2);
 		off += 8 + e[1] * (kind & PKT_EXT_UNIT);
 		next = e[0];
 	}
@@ -295,7 +296,7 @@ PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int
 	else if (pkt_ext[next] && !flags)
 		flags = PKT_MALFORMED; /* too many */
 	/* if no more follow, this is the whole packet (RFC 6946) */
-	flags |= (more & 1) * PKT_FRAGMENT;
+	flags |= (frag & 1) * PKT_FRAGMENT;
 	return (off & 0xffffff) | (unsigned long long)next << 24 | (frag & 0xfff8) << 32 | flags << 48;
 }
 

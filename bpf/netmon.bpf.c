@@ -274,6 +274,14 @@ static __always_inline bool by_packet(void)
 	       config.has_l4 || config.has_vlan;
 }
 
+/* Is one of its tags that of the VLAN? */
+static __always_inline u64 in_vlan(struct drop *d, const struct pkt *p)
+{
+	return (bk_less(0, d->vlan_proto) & bk_same(d->vlan_tci & VLAN_VID, config.vlan)) |
+	       (bk_less(0, p->vlans) & bk_same(p->vlan[0] & VLAN_VID, config.vlan)) |
+	       (bk_less(1, p->vlans) & bk_same(p->vlan[1] & VLAN_VID, config.vlan));
+}
+
 static __always_inline bool want_packet(struct drop *d, const struct pkt *p)
 {
 	/* what this host makes itself has the same type, but came in nowhere */
@@ -292,9 +300,7 @@ static __always_inline bool want_packet(struct drop *d, const struct pkt *p)
 		return false;
 	if (config.nports && (!(p->flags & PKT_PORTS) || !is_port(p)))
 		return false;
-	if (config.has_vlan && !(d->vlan_proto && (d->vlan_tci & VLAN_VID) == config.vlan) &&
-	    !(p->vlans > 0 && (p->vlan[0] & VLAN_VID) == config.vlan) &&
-	    !(p->vlans > 1 && (p->vlan[1] & VLAN_VID) == config.vlan))
+	if (config.has_vlan && !in_vlan(d, p))
 		return false;
 	return true;
 }

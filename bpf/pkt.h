@@ -278,7 +278,8 @@ PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int
 #endif
 	for (unsigned int i = 0; i < PKT_EXT_MAX; i++) {
 		kind = pkt_ext[next];
-		if (!kind || frag & 0xfff8)
+		/* a fragment of a fragment is not looked into */
+		if (!kind || (frag & 0xfff8) | (frag & kind & PKT_EXT_FRAGMENT))
 			break;
 		if (!pkt_load(s, off, e, 4)) {
 			flags = PKT_TRUNCATED;
@@ -294,7 +295,7 @@ PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int
 	if (frag & 0xfff8)
 		flags |= PKT_FRAGMENT | PKT_LATER;
 	else if (pkt_ext[next] && !flags)
-		flags = PKT_MALFORMED; /* too many */
+		flags = PKT_MALFORMED; /* too many, or fragments of fragments */
 	/* if no more follow, this is the whole packet (RFC 6946) */
 	flags |= (frag & 1) * PKT_FRAGMENT;
 	return (off & 0xffffff) | (unsigned long long)next << 24 | (frag & 0xfff8) << 32 | flags << 48;

@@ -13,7 +13,39 @@
 /* Newer than the headers of some systems. */
 enum { KIND_ENUM64 = 19, KIND_LAST = KIND_ENUM64 };
 
+static const uint32_t ENUMS = 1 << BTF_KIND_ENUM | 1 << KIND_ENUM64;
+
 enum { EVERY = 16 }; /* one in so many types has its place remembered */
+
+/* ---- bytes that become more ---- */
+
+struct bytes {
+	char *data;
+	size_t size, room;
+};
+
+static void *put(struct bytes *to, const void *data, size_t size)
+{
+	size_t room = to->room ? to->room : 4096;
+	char *at;
+
+	while (room < to->size + size)
+		room *= 2;
+	if (room > to->room) {
+		at = realloc(to->data, room);
+		if (!at)
+			return NULL;
+		to->data = at;
+		to->room = room;
+	}
+	at = to->data + to->size;
+	if (size)
+		memcpy(at, data, size);
+	to->size += size;
+	return at;
+}
+
+/* ---- the file ---- */
 
 struct bk_kbtf {
 	const struct bk_kbtf *base;
@@ -25,6 +57,7 @@ struct bk_kbtf {
 	uint32_t first_id, first_string; /* a module's continue where the kernel's end */
 	uint32_t count;                  /* types of this file, once they were all walked over */
 	uint32_t *places; /* offsets of types 0, EVERY, 2 * EVERY ...; NULL before that */
+	struct bytes enums; /* ids of the enums that have names, of which there are few */
 };
 
 /* ---- one type ---- */
@@ -37,6 +70,11 @@ static uint32_t kind_of(const struct btf_type *t)
 static uint32_t vlen_of(const struct btf_type *t)
 {
 	return t->info & 0xffff;
+}
+
+static bool is_enum(uint32_t kind)
+{
+	return ENUMS >> kind & 1;
 }
 
 /* The bytes of a type, of which left are there; 0 if it is not whole, or unknown. */
@@ -71,34 +109,6 @@ static inline uint32_t size_of(const struct btf_type *t, size_t left)
 static const struct btf_type *type_at(const struct bk_kbtf *b, uint32_t at)
 {
 	return (const void *)(b->types + at);
-}
-
-/* ---- bytes that become more ---- */
-
-struct bytes {
-	char *data;
-	size_t size, room;
-};
-
-static void *put(struct bytes *to, const void *data, size_t size)
-{
-	size_t room = to->room ? to->room : 4096;
-	char *at;
-
-	while (room < to->size + size)
-		room *= 2;
-	if (room > to->room) {
-		at = realloc(to->data, room);
-		if (!at)
-			return NULL;
-		to->data = at;
-		to->room = room;
-	}
-	at = to->data + to->size;
-	if (size)
-		memcpy(at, data, size);
-	to->size += size;
-	return at;
 }
 
 /* ---- open ---- */
@@ -221,6 +231,7 @@ void bk_kbtf_close(struct bk_kbtf *b)
 	if (b->file)
 		give_back(b->file, b->file_size, b->mapped);
 	free(b->places);
+	free(b->enums.data);
 	free(b);
 }
 
@@ -330,11 +341,11 @@ static bool lookup_one(struct lookup *l, const char *s, uint32_t kind, uint32_t 
 /*
  * Over all types of this file, in order; the ids of those that have one of the names are appended to found,
  * if it is not NULL. The first walk also checks that each type is whole, so that nobody need do it later,
- * and remembers places. 0, -EINVAL or -ENOMEM.
+ * and remembers places and enums. 0, -EINVAL or -ENOMEM.
  */
 static int walk(struct bk_kbtf *b, struct lookup *l, struct bytes *found)
 {
-	uint32_t *places = b->places, at = 0, id = b->first_id, size, n;
+	uint32_t *places = b->places, at = 0, id = b->first_id, size, n, kind;
 	const struct btf_type *t;
 	const char *s;
 	int err = 0;
@@ -351,11 +362,18 @@ static int walk(struct bk_kbtf *b, struct lookup *l, struct bytes *found)
 			places[n / EVERY] = at;
 		t = type_at(b, at);
 		size = size_of(t, b->types_size - at);
-		if (!size)
+		if (!size) {
 			err = -EINVAL;
-		else if (l && t->name_off && l->kinds & 1u << kind_of(t)) {
+			break;
+		}
+		if (!t->name_off)
+			continue;
+		kind = kind_of(t);
+		if (is_enum(kind) && !b->places && !put(&b->enums, &id, sizeof(id)))
+			err = -ENOMEM;
+		if (l && l->kinds & 1u << kind) {
 			s = bk_kbtf_string(b, t->name_off);
-			if (s && lookup_one(l, s, kind_of(t), id) && found &&
+			if (s && lookup_one(l, s, kind, id) && found &&
 			    !put(found, &id, sizeof(id)))
 				err = -ENOMEM;
 		}
@@ -364,6 +382,7 @@ static int walk(struct bk_kbtf *b, struct lookup *l, struct bytes *found)
 		return err;
 	if (err) {
 		free(places);
+		b->enums.size = 0;
 	} else {
 		b->places = places;
 		b->count = id - b->first_id;
@@ -371,11 +390,28 @@ static int walk(struct bk_kbtf *b, struct lookup *l, struct bytes *found)
 	return err;
 }
 
+static void find_enums(struct bk_kbtf *b, struct lookup *l)
+{
+	const uint32_t *ids = (const void *)b->enums.data;
+
+	for (size_t i = 0; i < b->enums.size / sizeof(*ids); i++) {
+		const struct btf_type *t = bk_kbtf_type(b, ids[i]);
+		const char *s = bk_kbtf_string(b, t->name_off);
+
+		if (s)
+			lookup_one(l, s, kind_of(t), ids[i]);
+	}
+}
+
 int bk_kbtf_find(struct bk_kbtf *b, struct bk_kbtf_name *names, size_t n)
 {
 	struct lookup l;
-	int err = lookup_make(&l, names, n) ? walk(b, &l, NULL) : -ENOMEM;
+	int err = lookup_make(&l, names, n) ? 0 : -ENOMEM;
 
+	if (!err && b->places && !(l.kinds & ~ENUMS))
+		find_enums(b, &l);
+	else if (!err)
+		err = walk(b, &l, NULL);
 	free(l.slots);
 	return err;
 }

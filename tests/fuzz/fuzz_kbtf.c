@@ -24,7 +24,8 @@ static void look(struct bk_kbtf *b)
 					{ "bc", ANY, 0 },
 					{ "int", 1 << BTF_KIND_INT, 0 },
 					{ "a", 1 << BTF_KIND_FUNC, 0 } },
-			    again[4];
+			    again[4], one = { "a", 1 << BTF_KIND_ENUM, 0 },
+			    two[] = { one, { "a", 1 << BTF_KIND_INT, 0 } };
 	const struct btf_type *t;
 	struct bk_kbtf *small;
 	size_t size;
@@ -38,6 +39,9 @@ static void look(struct bk_kbtf *b)
 	}
 	if (bk_kbtf_extract(b, names, 4, &out, &size))
 		return;
+	/* enums alone are looked for in another way */
+	must(!bk_kbtf_find(b, &one, 1) && !bk_kbtf_find(b, two, 2));
+	must(one.id == two[0].id);
 	small = bk_kbtf_from(out, size, NULL);
 	must(small);
 	must(!bk_kbtf_find(small, again, 4));

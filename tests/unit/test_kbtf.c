@@ -79,6 +79,12 @@ static void test_find(void **state)
 		{ "inne", ANY, 9 },
 		{ "innerx", ANY, 9 },
 	};
+	struct bk_kbtf_name enums[] = {
+		{ "outer", KIND(ENUM), 9 },
+		{ "colour", KIND(ENUM), 9 },
+		{ "inner", KIND(ENUM), 9 },
+		{ "nobody", KIND(ENUM), 9 },
+	};
 
 	assert_non_null(b);
 	assert_int_equal(bk_kbtf_find(b, names, ARRAY_LEN(names)), 0);
@@ -101,6 +107,12 @@ static void test_find(void **state)
 		assert_string_equal(bk_kbtf_string(b, t->name_off),
 				    btf__name_by_offset(from, t->name_off));
 	}
+	/* where only enums are looked for, the walk has left their ids */
+	assert_int_equal(bk_kbtf_find(b, enums, ARRAY_LEN(enums)), 0);
+	assert_int_equal(enums[0].id, btf__find_by_name_kind(from, "outer", BTF_KIND_ENUM));
+	assert_int_equal(enums[1].id, btf__find_by_name_kind(from, "colour", BTF_KIND_ENUM));
+	assert_int_equal(enums[2].id, 0);
+	assert_int_equal(enums[3].id, 0);
 	assert_null(bk_kbtf_type(b, 0));
 	assert_null(bk_kbtf_type(b, btf__type_cnt(from)));
 	assert_null(bk_kbtf_type(b, UINT32_MAX));

@@ -138,16 +138,67 @@ static __always_inline void bk_read(void *dst, u32 size, const void *src)
 	({										\
 		typeof((obj)->member) __p;						\
 		if (bk_kernel.has_rdonly_cast)						\
-			__p = bk_rdonly_cast(*(void *const *)bk_raw(&(obj)->member), id); \
+			__p = bk_rdonly_cast(*(void **)bk_raw(&(obj)->member), id);	\
 		else									\
 			__p = (obj)->member;						\
 		__p;									\
 	})
 
+/* Hides a value from the compiler, which would turn the arithmetic back into a branch. */
+#define bk_hide(x) asm volatile("" : "+r"(x))
+
+/*
+ * Comparisons of numbers below 2^63, calculated: 1 or 0. A branch would be two ways for the verifier to
+ * follow, and each part of a condition is a branch.
+ */
+static __always_inline u64 bk_less(u64 a, u64 b)
+{
+	u64 less = a - b;
+
+	bk_hide(less);
+	less >>= 63;
+	bk_hide(less); /* that it is 1 or 0 */
+	return less;
+}
+
+static __always_inline u64 bk_same(u64 a, u64 b)
+{
+	return bk_less(a ^ b, 1);
+}
+
+/*
+ * Reads the first n bytes of size, a constant multiple of 8, at most BK_RAW_MAX; the rest is zero. There must
+ * be size bytes behind src that can be read.
+ */
+static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void *src)
+{
+	u64 at = n & ~7ULL;
+	const char *raw;
+
+	__builtin_memset(dst, 0, size);
+	if (!bk_kernel.has_rdonly_cast) {
+		asm volatile("" : "+r"(n)); /* the compiler may know it, the verifier has to see it */
+		if (n <= size)
+			bpf_probe_read_kernel(dst, n, src);
+		return;
+	}
+	raw = bk_raw(src);
+#pragma clang loop unroll(full)
+	for (u32 i = 0; i < size; i += 8) {
+		if (!bk_less(i, n))
+			break;
+		*(u64 *)(dst + i) = *(const u64 *)(raw + i);
+	}
+	/* in the last word, what is behind the n bytes */
+	asm volatile("" : "+r"(at));
+	if (n & 7 && at <= size - 8)
+		*(u64 *)(dst + at) &= (1ULL << 8 * (n & 7)) - 1;
+}
+
 /*
  * Makes the verifier forget what it knows of a number. Where several paths meet it would otherwise
  * follow each of them to the end with its own value: a program that is small is verified in a
- * moment, and loads in one. any: a number of which it knows nothing.
+ * moment, and loads in one. any: a number of which it knows nothing, as wide as x.
  */
 #define bk_forget(x, any)								\
 	({										\
@@ -167,28 +218,6 @@ static __always_inline void bk_read(void *dst, u32 size, const void *src)
 		for (u32 __i = 0; __i < sizeof(*(obj)) / 8; __i++)			\
 			((u64 *)(obj))[__i] = __zero;				\
 	})
-
-/* The compiler shall not know what is known of a number: it makes branches of that. */
-#define bk_hide(x) asm volatile("" : "+r"(x))
-
-/*
- * Comparisons of numbers below 2^63, calculated: 1 or 0. A branch is two ways for the verifier to follow, and
- * a condition of many parts as many.
- */
-static __always_inline u64 bk_less(u64 a, u64 b)
-{
-	u64 less = a - b;
-
-	bk_hide(less);
-	less >>= 63;
-	bk_hide(less);
-	return less;
-}
-
-static __always_inline u64 bk_same(u64 a, u64 b)
-{
-	return bk_less(a ^ b, 1);
-}
 
 /* ---- filters ---- */
 

@@ -67,7 +67,8 @@ struct drop {
 	struct pkt_src src;
 	u32 protocol;
 	u16 vlan_tci, vlan_proto;
-	u8 has_device, ether; /* 1: there may be an Ethernet header */
+	u8 has_device; /* no bool: making one is a branch */
+	u8 ether;      /* 1: there may be an Ethernet header, else 0 */
 	bool came_in;
 };
 
@@ -107,6 +108,7 @@ static __always_inline void clean_name(u64 name[2])
 	u64 first = nuls(name[0]), second = nuls(name[1]);
 
 	name[0] &= ((first & -first) >> 7) - 1;
+	/* shifted: below 2^63 */
 	name[1] &= (((second & -second) >> 7) - 1) & -bk_same(first >> 7, 0);
 }
 
@@ -200,8 +202,8 @@ static __always_inline void find_headers(struct sk_buff *skb, struct sock *sk, s
 		  is_netlink * NETMON_NETLINK;
 	d->src.data = (void *)(bk_address(skb, head) + start);
 	d->src.len = (l2 | l3) * (tail - start);
-	d->vlan_proto = vlan_proto(skb);
-	d->vlan_tci = skb->vlan_tci;
+	d->vlan_proto = (l2 | l3) * vlan_proto(skb);
+	d->vlan_tci = bk_less(0, d->vlan_proto) * skb->vlan_tci;
 }
 
 static __always_inline void parse(struct drop *d, u32 want, struct pkt *p)
@@ -275,7 +277,7 @@ static __always_inline bool by_packet(void)
 }
 
 /* Is one of its tags that of the VLAN? */
-static __always_inline u64 in_vlan(struct drop *d, const struct pkt *p)
+static __always_inline bool in_vlan(struct drop *d, const struct pkt *p)
 {
 	return (bk_less(0, d->vlan_proto) & bk_same(d->vlan_tci & VLAN_VID, config.vlan)) |
 	       (bk_less(0, p->vlans) & bk_same(p->vlan[0] & VLAN_VID, config.vlan)) |
@@ -307,7 +309,7 @@ static __always_inline bool want_packet(struct drop *d, const struct pkt *p)
 
 /* ---- counting ---- */
 
-/* How far the class of each protocol lies below NETMON_IP_OTHER. The flags of TCP are added to its own. */
+/* How far the class of each protocol is below NETMON_IP_OTHER. To that of TCP its flags are added. */
 static const u8 below_other[256] = {
 	[PKT_IP_TCP] = NETMON_IP_OTHER - NETMON_CLASS_IPV4,
 	[PKT_IP_UDP] = NETMON_IP_OTHER - NETMON_IP_UDP,
@@ -323,9 +325,10 @@ static __always_inline u32 class_of(const struct pkt *p)
 	of_ip = NETMON_IP_OTHER - below_other[p->l4_proto] +
 		(p->tcp_flags & (NETMON_TCP_FIN | NETMON_TCP_SYN | NETMON_TCP_RST)) +
 		bk_less(0, p->flags & PKT_V6) * NETMON_CLASS_IPV6;
+	/* only ARP has an operation */
 	other = NETMON_CLASS_OTHER - arp * (NETMON_CLASS_OTHER - NETMON_CLASS_ARP_OTHER) -
-		arp * bk_same(p->arp_op, 1) * (NETMON_CLASS_ARP_OTHER - NETMON_CLASS_ARP_REQUEST) -
-		arp * bk_same(p->arp_op, 2) * (NETMON_CLASS_ARP_OTHER - NETMON_CLASS_ARP_REPLY) -
+		bk_same(p->arp_op, 1) * (NETMON_CLASS_ARP_OTHER - NETMON_CLASS_ARP_REQUEST) -
+		bk_same(p->arp_op, 2) * (NETMON_CLASS_ARP_OTHER - NETMON_CLASS_ARP_REPLY) -
 		bk_same(p->eth_proto, PKT_ETH_LLDP) * (NETMON_CLASS_OTHER - NETMON_CLASS_LLDP);
 	return ip * of_ip + (ip ^ 1) * other;
 }
@@ -468,10 +471,9 @@ static __always_inline void fill(struct sk_buff *skb, struct drop *d, struct net
 {
 	struct skb_shared_info *shared = (void *)(skb->head + skb->end);
 	u8 small[4] = {};
-	u32 cap = d->src.len;
+	u64 fits = bk_less(d->src.len, NETMON_BYTES);
+	u32 cap = fits * d->src.len + (fits ^ 1) * NETMON_BYTES;
 
-	if (cap > NETMON_BYTES)
-		cap = NETMON_BYTES;
 	e->time = bpf_ktime_get_ns();
 	e->location = d->location;
 	e->netns = d->netns;
@@ -489,9 +491,8 @@ static __always_inline void fill(struct sk_buff *skb, struct drop *d, struct net
 	e->cap_len = cap;
 	e->pad = 0;
 	__builtin_memcpy(e->ifname, d->name, sizeof(e->ifname));
-	/* what lies behind the packet's bytes is not looked at; it is there, as the shared info follows */
-	if (cap)
-		bk_read(e->bytes, NETMON_BYTES, d->src.data);
+	/* behind the data lies the shared info, which is longer */
+	bk_read_some(e->bytes, NETMON_BYTES, cap, d->src.data);
 }
 
 static __always_inline void emit(void *ctx, struct sk_buff *skb, struct drop *d)

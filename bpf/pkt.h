@@ -103,9 +103,9 @@ struct pkt_src {
 #define pkt_copy(dst, n, src) bk_read((dst), (n), (src))
 #define pkt_forget(x, s) bk_forget(x, (s)->len)
 /* What decides of which kind a packet is. */
-#define pkt_forget_start(p, s) bk_forget(*(u64 *)(p), (s)->len)
+#define pkt_forget_start(p, s) bk_forget(*(u64 *)(p), (unsigned long)(s)->data)
 #define pkt_hide(x) bk_hide(x)
-/* Calculated: a comparison would teach the verifier how long the source is, and each length is a state. */
+/* Calculated: a comparison would tell the verifier how long the source is, which makes states differ. */
 #define pkt_less(a, b) bk_less(a, b)
 #else
 #include <stdbool.h>
@@ -250,10 +250,13 @@ PKT_INLINE bool pkt_ipv4(const struct pkt_src *s, unsigned int *off, unsigned in
 }
 
 /*
- * The extension headers of IPv6 by their type: how many bytes each unit of the length field stands for, beside
- * the first 8; the fragment header has none. 0: of another type.
+ * The extension headers of IPv6 by their type: how many bytes each unit of the length field stands
+ * for, beside the first 8; the fragment header has none. 0: of another type.
  */
-enum { PKT_EXT_FRAGMENT = 1, PKT_EXT_UNIT = 4 | 8 };
+enum {
+	PKT_EXT_FRAGMENT = 1, /* 1: one with the bit that says that more fragments follow */
+	PKT_EXT_UNIT = 4 | 8,
+};
 
 static const unsigned char pkt_ext[256] = {
 	[PKT_IP_HOPOPTS] = 8,
@@ -278,7 +281,7 @@ PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int
 #endif
 	for (unsigned int i = 0; i < PKT_EXT_MAX; i++) {
 		kind = pkt_ext[next];
-		/* a fragment of a fragment is not looked into */
+		/* data follows the header of a later fragment; a fragment of a fragment is not looked into */
 		if (!kind || (frag & 0xfff8) | (frag & kind & PKT_EXT_FRAGMENT))
 			break;
 		if (!pkt_load(s, off, e, 4)) {
@@ -286,7 +289,7 @@ PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int
 			break;
 		}
 		is_frag = kind & PKT_EXT_FRAGMENT;
-		pkt_hide(is_frag);
+		pkt_hide(is_frag); /* else the product is made by a branch */
 		frag |= is_frag * pkt_be16(e + 2);
 		off += 8 + e[1] * (kind & PKT_EXT_UNIT);
 		next = e[0];
@@ -305,7 +308,8 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 			 struct pkt *p)
 {
 	unsigned int len, off = *at, start = off + 40;
-	unsigned char h[40] PKT_ALIGNED, next;
+	unsigned char h[40] PKT_ALIGNED;
+	unsigned char next;
 
 	if (!pkt_load(s, off, h, 40)) {
 		p->flags |= PKT_TRUNCATED;

@@ -15,7 +15,7 @@ find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin /usr/local/sbin DOC "bp
 if(NOT BPF_TOOLS_CHECKED STREQUAL "${BPF_CLANG};${BPFTOOL}" OR NOT EXISTS ${CMAKE_BINARY_DIR}/bpf/compiler)
   set(probe ${CMAKE_BINARY_DIR}/CMakeFiles/bpf-probe)
   file(WRITE ${probe}.c "int probe __attribute__((section(\".bss\")));\n")
-  execute_process(COMMAND ${BPF_CLANG} --target=bpf -mcpu=v3 -g -O2 -c ${probe}.c -o ${probe}.o
+  execute_process(COMMAND ${BPF_CLANG} --target=bpf -mcpu=v3 -g -O2 -fno-strict-aliasing -c ${probe}.c -o ${probe}.o
     RESULT_VARIABLE failed ERROR_VARIABLE why)
   if(failed)
     message(FATAL_ERROR "${BPF_CLANG} cannot compile for BPF (clang 14 or later is needed; set BPF_CLANG): ${why}")

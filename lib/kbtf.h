@@ -34,7 +34,7 @@ struct bk_kbtf *bk_kbtf_from(const void *data, size_t size, struct bk_kbtf *base
 /* NULL is allowed. */
 void bk_kbtf_close(struct bk_kbtf *b);
 
-/* Sets the ids of names, in one walk over this file's own types. 0, -ENOMEM, or -EINVAL (a type is not whole). */
+/* Sets the ids of names, in one walk over this file's own types at most. 0, -ENOMEM, or -EINVAL (a type is not whole). */
 int bk_kbtf_find(struct bk_kbtf *b, struct bk_kbtf_name *names, size_t n);
 /* The type of an id, whole within the file, and a string; NULL if there is none. They live as long as b. */
 const struct btf_type *bk_kbtf_type(struct bk_kbtf *b, uint32_t id);

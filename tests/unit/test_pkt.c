@@ -416,6 +416,11 @@ static void ipv4_bytes(void)
 	  fragment(60, 8, false); data(64)) \
 	S(ip6_fragment_of_fragment, PKT_MAC | PKT_V6 | PKT_FRAGMENT | PKT_MALFORMED, eth(0x86dd); ipv6(44); \
 	  fragment(44, 0, true); malformed(0, s.l4 - 4); data(64)) \
+	S(ip6_atomic_twice, TCP6, eth(0x86dd); ipv6(44); fragment(44, 0, false); fragment(6, 0, false); tcp(2, 5)) \
+	S(ip6_atomic_and_later, PKT_MAC | PKT_V6 | PKT_FRAGMENT | PKT_LATER, eth(0x86dd); ipv6(44); \
+	  fragment(44, 0, false); fragment(6, 1480, true); data(64)) \
+	S(ip6_fragment_reserved_bits, TCP6, eth(0x86dd); ipv6(44); fragment(6, 0, false); poke16(s.n - 6, 6); \
+	  tcp(2, 5)) \
 	S(ip6_atomic_fragment, TCP6, eth(0x86dd); ipv6(44); fragment(6, 0, false); tcp(2, 5); data(9)) \
 	S(ip6_jumbogram, TCP6 & ~PKT_PAYLOAD, eth(0x86dd); ipv6(0); ext(6, 0); tcp(0x10, 5); data(64); lengths(); \
 	  poke16(s.l3 + 4, 0); without(PKT_PAYLOAD)) \

@@ -90,14 +90,32 @@ struct nsproxy {
 
 /* ---- tasks ---- */
 
+struct mm_struct {
+	unsigned long arg_start, arg_end;
+};
+
 struct task_struct {
 	int pid;
 	int tgid;
 	char comm[16];
+	struct mm_struct *mm;
 	struct task_struct *real_parent;
 	const struct cred *cred;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
+};
+
+struct vm_area_struct {
+	unsigned long vm_end;
+};
+
+/* what is executed */
+struct linux_binprm {
+	struct vm_area_struct *vma;
+	int argc;
+	const char *filename; /* as it was asked for */
+	const char *interp;   /* what is really executed: another one for scripts */
+	unsigned long exec;   /* where the new program has that name */
 };
 
 /* ---- networking ---- */

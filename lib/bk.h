@@ -225,8 +225,10 @@ void bk_putc(struct bk_out *o, char c);
 void bk_printf(struct bk_out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void bk_put_u64(struct bk_out *o, uint64_t v);
 void bk_put_s64(struct bk_out *o, int64_t v);
-/* A stranger's bytes, at most n of them, up to a NUL, made harmless (escape.h). */
-void bk_put_text(struct bk_out *o, const char *s, size_t n);
+/* A stranger's bytes, at most n of them, up to a NUL, made harmless (escape.h); false if they are no UTF-8. */
+bool bk_put_text(struct bk_out *o, const char *s, size_t n);
+/* n bytes as hexadecimal digits. */
+void bk_put_hex(struct bk_out *o, const char *s, size_t n);
 void bk_put_mac(struct bk_out *o, const uint8_t mac[6]);
 void bk_put_ip(struct bk_out *o, int family, const uint8_t *addr);
 /* Cells: begin, put, then pad to a width (negative: left-aligned) and separate. */
@@ -351,6 +353,7 @@ struct bk_tool {
 	enum bk_group group;
 	unsigned int common; /* enum bk_common */
 	unsigned int needs;  /* enum bk_need */
+	enum bk_timestamp timestamp; /* where --timestamp is not given */
 	const char *const *probes; /* rungs, best first, NULL-terminated; a program is WHAT__RUNG */
 	const char *const *blind;  /* what each rung cannot see, or NULL */
 	const struct bk_opt *opts;
@@ -383,6 +386,7 @@ struct bk_run {
 	uint64_t start_ns;	/* when attached */
 	uint64_t reported_ns;	/* when report() was last called */
 	uint64_t printed;	/* events printed */
+	uint64_t left_out;	/* events that event() found to be not asked for */
 	uint64_t unprinted;	/* events that came after the last that was asked for */
 	bool timed;		/* the kernel measures run times (--stats) */
 	uint64_t interval_ns;	/* length of the time that report() now covers */

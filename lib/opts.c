@@ -240,6 +240,7 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 	struct table t;
 	int c, err;
 
+	run->opts.timestamp = run->tool->timestamp;
 	make_table(&t, run->tool, &run->opts);
 	*s++ = run->tool->synopsis ? '+' : '-';
 	*s++ = ':';

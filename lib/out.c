@@ -167,9 +167,19 @@ static bool escape(struct bk_out *o, const char *s, size_t n, bool json)
 	return invalid;
 }
 
-void bk_put_text(struct bk_out *o, const char *s, size_t n)
+bool bk_put_text(struct bk_out *o, const char *s, size_t n)
 {
-	escape(o, s, strnlen(s, n), o->json);
+	return !escape(o, s, strnlen(s, n), o->json);
+}
+
+void bk_put_hex(struct bk_out *o, const char *s, size_t n)
+{
+	static const char hex[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < n; i++) {
+		bk_putc(o, hex[(unsigned char)s[i] >> 4]);
+		bk_putc(o, hex[(unsigned char)s[i] & 15]);
+	}
 }
 
 void bk_put_mac(struct bk_out *o, const uint8_t mac[6])
@@ -265,8 +275,7 @@ void bk_json_str(struct bk_out *o, const char *name, const char *s, size_t n)
 	if (!invalid)
 		return;
 	bk_printf(o, ",\"%s_hex\":\"", name);
-	for (size_t i = 0; i < n; i++)
-		bk_printf(o, "%02x", (unsigned char)s[i]);
+	bk_put_hex(o, s, n);
 	bk_putc(o, '"');
 }
 

@@ -338,7 +338,7 @@ static struct costs read_costs(struct bk_run *run)
 static void close_books(struct bk_run *run)
 {
 	struct costs c = read_costs(run);
-	uint64_t lost = run->books->lost, filtered = run->books->filtered;
+	uint64_t lost = run->books->lost, filtered = run->books->filtered + run->left_out;
 	struct bk_out *o = run->out;
 
 	if (o->json && !o->error) {

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What execsnoop's program and its user side share. */
+#ifndef EXECSNOOP_H
+#define EXECSNOOP_H
+
+enum {
+	EXECSNOOP_NAME_MAX = 4096,	/* PATH_MAX: of the file's name, with its NUL */
+	EXECSNOOP_ARGS_MAX = 32 << 10,	/* of the arguments */
+};
+
+struct execsnoop_config {
+	unsigned int ppid;	/* 0: any */
+	unsigned int args_max;	/* bytes */
+};
+
+/* One exec that has happened. */
+struct execsnoop_event {
+	unsigned long long time;   /* CLOCK_MONOTONIC, ns */
+	unsigned long long cgroup; /* id, of version 2 */
+	unsigned int pid, ppid, uid;
+	unsigned int tid;	   /* of the thread that called, which has become the process */
+	unsigned int argc;	   /* words in the argument area */
+	unsigned int args_size;	   /* bytes of that, all of it */
+	unsigned int args_at;	   /* where they start in data, and how many are here */
+	unsigned int args_len;
+	unsigned int file_len;	   /* the name of the file, with its NUL, is at the start of data */
+	unsigned int interpreted;  /* a script, or what binfmt_misc knows */
+	char comm[16], parent_comm[16];
+	char data[];
+};
+
+_Static_assert(sizeof(struct execsnoop_event) == 88, "no hole: every byte is written");
+#endif

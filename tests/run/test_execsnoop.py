@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""execsnoop shows each exec of a known workload, once, with the arguments that the program got."""
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from conftest import leftovers
+
+TRUE = os.path.realpath("/bin/true")
+NO_COMPAT = 77      # status of tests/workload/execs
+ODD = ["new\nline", "\x1b[31m", "tab\t", "\u202eback", "ü", '"quoted"', " ", "\\"]
+INVALID = [b"\xff\xfe", b"caf\xe9", b"fine"]
+MANY = [f"{i:02}" + "x" * 2000 for i in range(100)]
+ARGS_MAX = 4096     # if --args-max says nothing else
+
+
+class Shape:
+    """A command, and what the last of its execs is to look like."""
+
+    def __init__(self, command, file, args, interpreter=None, comm="true", execs=2):
+        self.command, self.file, self.args = command, file, args
+        self.interpreter, self.comm, self.execs = interpreter, comm, execs
+
+
+class Place:
+    """What the shapes are made of."""
+
+    def __init__(self, tmp, execs):
+        self.execs = execs
+        self.plain = self.script(tmp / "plain.sh", "/bin/sh")
+        self.option = self.script(tmp / "option.sh", "/bin/sh -e")
+        self.split = self.script(tmp / "split.sh", "/usr/bin/env -S sh -e")
+        self.nested = self.script(tmp / "nested.sh", self.plain)
+        deep = tmp.joinpath(*["d" * 200] * 17)
+        deep.mkdir(parents=True)
+        self.far = str(deep / "far")
+        os.symlink(TRUE, self.far)
+
+    @staticmethod
+    def script(path, line):
+        path.write_text(f"#!{line}\nexit 0\n")
+        path.chmod(0o755)
+        return str(path)
+
+    def call(self, kind, *args):
+        return [self.execs, kind, TRUE, *args]
+
+
+SHAPES = {
+    "execve": lambda p: Shape(p.call("execve", "zero", "a b", "", "c"), TRUE, ["a b", "", "c"]),
+    "thread": lambda p: Shape(p.call("thread", "zero", "one"), TRUE, ["one"]),
+    "execveat": lambda p: Shape(p.call("execveat", "zero", "one"), r"/dev/fd/\d+/true", ["one"]),
+    # what a program in memory is called differs by kernel
+    "memfd": lambda p: Shape(p.call("memfd", "zero", "one"), r"/dev/fd/\d+", ["one"], comm=None),
+    "no arguments": lambda p: Shape(p.call("nothing"), TRUE, []),
+    "empty argv[0]": lambda p: Shape(p.call("execve", "", "one"), TRUE, ["one"]),
+    "compat": lambda p: Shape(p.call("compat", "zero", "one", "two"), TRUE, ["one", "two"]),
+    "script": lambda p: Shape([p.plain, "one", "two"], p.plain, ["one", "two"], "/bin/sh", "plain.sh", 1),
+    "script with option": lambda p: Shape([p.option, "one"], p.option, ["one"], "/bin/sh", "option.sh", 1),
+    "script of a script": lambda p: Shape([p.nested, "one"], p.nested, ["one"], "/bin/sh", "nested.sh", 1),
+    # env is the interpreter of the first exec, and executes the shell
+    "script by env -S": lambda p: Shape([p.split, "one"], r"/.*/sh", ["-e", p.split, "one"], comm="sh"),
+    "odd characters": lambda p: Shape(p.call("execve", "zero", *ODD), TRUE, ODD),
+    "no UTF-8": lambda p: Shape(p.call("execve", "zero", *INVALID), TRUE, INVALID),
+    "long name": lambda p: Shape([p.execs, "execve", p.far, "zero", "one"], p.far, ["one"], comm="far"),
+    "200 KiB": lambda p: Shape(p.call("execve", "zero", *MANY), TRUE, MANY),
+}
+
+
+@pytest.fixture(scope="module")
+def execs(workload):
+    return str(workload("execs"))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory, execs):
+    return Place(tmp_path_factory.mktemp("execs"), execs)
+
+
+def by_pid(records):
+    found = {}
+    for record in records:
+        found.setdefault(record["pid"], []).append(record)
+    return found
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory, place):
+    """All shapes in one pass: name -> (shape, exit status, records of its process)."""
+    from conftest import Tool
+    tool = Tool("execsnoop", "--json", "--ppid", os.getpid())
+    try:
+        tool.wait_attached()
+        made = {}
+        for name, make in SHAPES.items():
+            shape = make(place)
+            process = subprocess.Popen(shape.command)
+            made[name] = shape, process.wait(), process.pid
+        tool.stop()
+        assert tool.process.returncode == 0 and not tool.stderr, tool.stderr
+        tool.assert_inert()
+        assert tool.records[-1]["lost"] == 0
+        records = by_pid(tool.of("exec"))
+        return {name: (shape, status, records.get(pid, [])) for name, (shape, status, pid) in made.items()}
+    finally:
+        tool.close()
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_shape(seen, name):
+    shape, status, records = seen[name]
+    if name == "compat" and status == NO_COMPAT:
+        pytest.skip("this kernel has no 32-bit system calls")
+    assert status == 0
+    assert len(records) == shape.execs
+    last = records[-1]
+    assert re.fullmatch(shape.file, last["file"])
+    assert last["ret"] == 0 and last["ppid"] == os.getpid() and last["uid"] == os.getuid()
+    assert shape.comm in (None, last["comm"])
+    assert last.get("interpreter") == shape.interpreter
+    assert ("tid" in last) == (name == "thread")
+    if name == "200 KiB":
+        assert last["args_cut"] and last["args_bytes"] == len("zero") + 1 + sum(len(arg) + 1 for arg in MANY)
+        whole = len(last["args"]) - 1
+        assert last["args"][:whole] == MANY[:whole] and MANY[whole].startswith(last["args"][whole])
+        assert len("zero") + 1 + sum(len(arg) + 1 for arg in last["args"]) == ARGS_MAX + 1    # the last NUL is cut off
+        return
+    assert "args_cut" not in last
+    if name == "no UTF-8":
+        assert [bytes.fromhex(arg) for arg in last["args_hex"]] == shape.args
+    else:
+        assert last["args"] == shape.args and "args_hex" not in last
+
+
+def trace(run, *args, commands=()):
+    tool = run("execsnoop", *args)
+    for command in commands:
+        subprocess.run(command, check=True)
+    return tool.stop()
+
+
+def test_sizes(run, execs):
+    """The records come in several sizes: none of them cuts off too much or too little."""
+    sizes = [1, 255, 256, 257, 1023, 1025, 4095, 4097, 20000, 32766, 32767, 40000]
+    given = [["y" * min(size, 30000)] + (["z" * (size - 30000)] if size > 30000 else []) for size in sizes]
+    tool = trace(run, "--json", "--args-max", "32k", "--ppid", os.getpid(),
+                 commands=[[execs, "execve", TRUE, "", *words] for words in given])
+    seen = [record for record in tool.of("exec") if record["comm"] == "true"]
+    assert len(seen) == len(given)
+    for words, record in zip(given, seen):
+        total = 1 + sum(len(word) + 1 for word in words)
+        if total <= 32 << 10:
+            assert record["args"] == words and "args_cut" not in record
+        else:
+            assert record["args_cut"] and record["args_bytes"] == total
+            assert 1 + sum(len(word) + 1 for word in record["args"]) in ((32 << 10), (32 << 10) + 1)
+
+
+def lines(tool):
+    return tool.stdout.decode().splitlines()
+
+
+def test_table(run, execs):
+    tool = trace(run, "--ppid", os.getpid(), commands=[[execs, "execve", TRUE, "zero", "a b", *ODD]])
+    heading, *rest = lines(tool)
+    assert heading.split() == ["PCOMM", "PID", "PPID", "RET", "ARGS"]
+    comm, pid, ppid, ret, args = rest[-1].split(maxsplit=4)
+    assert (comm, int(ppid), ret) == ("true", os.getpid(), "0")
+    assert args == TRUE + r' a b new\x0aline \x1b[31m tab\x09 \u{202e}back ü "quoted"   \\'
+    tool.assert_inert()
+
+
+def test_table_options(run, execs):
+    command = [execs, "execve", TRUE, "zero", 'say "x"', "two", "three"]
+    tool = trace(run, "-TU", "-q", "--max-args", "2", "-P", os.getpid(), commands=[command])
+    heading, *rest = lines(tool)
+    assert heading.split() == ["TIME", "UID", "PCOMM", "PID", "PPID", "RET", "ARGS"]
+    time, uid, *_, args = rest[-1].split(maxsplit=6)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{6}", time) and int(uid) == os.getuid()
+    assert args == rf'"{TRUE}" "say \"x\"" "two" ...'
+    tool = trace(run, "-t", "--argv", "-P", os.getpid(), commands=[command])
+    time, *_, args = lines(tool)[-1].split(maxsplit=5)
+    assert 0 <= float(time) < 60 and args == 'zero say "x" two three'
+    tool = trace(run, "--args-max", "10", "--no-header", "-P", os.getpid(), commands=[command])
+    assert lines(tool)[-1].split(maxsplit=4)[4] == f"{TRUE} say " '"' " ..."
+
+
+def test_argv_of_a_script(run, place):
+    tool = trace(run, "--json", "--argv", "-P", os.getpid(), commands=[[place.option, "one"]])
+    assert tool.of("exec")[-1]["args"] == ["/bin/sh", "-e", place.option, "one"]
+
+
+# options, and how many of 23 commands they show: the workload ("execs"), and what it executes ("true")
+FILTERS = [
+    (["-n", "tr*"], 0, 23), (["-n", "[st]rue"], 0, 23), (["-n", "tru"], 0, 0), (["-l", "needle"], 23, 23),
+    (["-l", "haystack"], 0, 0), (["-l", "bin/tru"], 23, 23), (["--comm", "true"], 0, 23), (["--comm", "exec*"], 23, 0),
+    (["-u", str(os.getuid())], 23, 23), (["-u", "54321"], 0, 0), (["-n", "true", "-l", "needle"], 0, 23),
+]
+
+
+def test_filters(run, execs):
+    tools = [run("execsnoop", "--json", "--stats", "-P", os.getpid(), *args) for args, *_ in FILTERS]
+    seven = run("execsnoop", "--json", "-P", os.getpid(), "-n", "true", "--count", 7)
+    for _ in range(23):
+        subprocess.run([execs, "execve", TRUE, "zero", "one needle"], check=True)
+    assert len(seven.finish().of("exec")) == 7
+    for tool, (args, workload, executed) in zip(tools, FILTERS):
+        comms = [record["comm"] for record in tool.stop().of("exec")]
+        assert (comms.count("execs"), comms.count("true")) == (workload, executed), args
+        assert tool.records[-1]["filtered"] >= 46 - len(comms)
+
+
+def test_other_parents_are_left_out(run, execs):
+    tool = trace(run, "--json", "-P", 1, commands=[[execs, "execve", TRUE, "zero", "not ours"]])
+    assert not [record for record in tool.of("exec") if "not ours" in record["args"]]
+
+
+def test_books(run):
+    """2,000 short execs, eight at a time."""
+    tool = run("execsnoop", "--json", "--comm", "true")
+    subprocess.run(["xargs", "-P8", "-n1", TRUE], input="\n".join(map(str, range(2000))), text=True, check=True)
+    tool.stop()
+    seen = {record["args"][0] for record in tool.of("exec") if record["args"]}
+    end = tool.records[-1]
+    assert end["lost"] == 0 and seen >= set(map(str, range(2000)))
+    assert end["printed"] == len(tool.of("exec"))
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_nothing_is_left(run, number):
+    tool = run("execsnoop", "--json")
+    objects = tool.objects()
+    assert objects["prog"] and objects["link"]
+    tool.stop(number)
+    assert not leftovers(objects)
+
+
+@pytest.mark.parametrize("args, text", [
+    (["--args-max", "33k"], "at most 32k"), (["--ppid", "0"], "--ppid"), (["-l", ""], "empty"), (["ls"], "too many")])
+def test_wrong_arguments(run, args, text):
+    tool = run("execsnoop", *args, wait=False).finish()
+    assert tool.process.returncode == 2 and text in tool.stderr and not tool.stdout

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * execs KIND FILE ARGUMENT... - execute FILE with these arguments, argv[0] first, in one of these ways:
+ *
+ *   execve    the usual one
+ *   thread    by a thread that is not the first
+ *   execveat  relative to a descriptor of its directory
+ *   memfd     a copy of FILE that lies in memory only, by its descriptor
+ *   nothing   with no arguments at all
+ *   compat    by a 32-bit system call (x86-64; status 77 where the kernel has none)
+ *
+ * If that fails the status is the errno.
+ */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { SKIP = 77, LOW = 1 << 20 };
+
+static char **arguments;
+static char *const nothing[] = { NULL };
+
+static void *in_thread(void *file)
+{
+	execve(file, arguments, nothing);
+	_exit(errno);
+}
+
+static int at_directory(const char *file)
+{
+	char *dir = strdup(file), *name = strdup(file);
+
+	return syscall(SYS_execveat, open(dirname(dir), O_PATH | O_DIRECTORY), basename(name),
+		       arguments, nothing, 0);
+}
+
+static int in_memory(const char *file)
+{
+	int from = open(file, O_RDONLY), to = memfd_create("bpfkit", MFD_CLOEXEC);
+	struct stat st;
+
+	if (from < 0 || to < 0 || fstat(from, &st) || sendfile(to, from, NULL, st.st_size) < 0)
+		return -1;
+	return syscall(SYS_execveat, to, "", arguments, nothing, AT_EMPTY_PATH);
+}
+
+#ifdef __x86_64__
+/* The call takes addresses of 32 bits, so all of it is copied to where those reach. */
+static int compat(const char *file)
+{
+	char *low = mmap(NULL, LOW, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	uint32_t *argv = (void *)low;
+	char *at = low + LOW / 2;
+	int n = 0, ret;
+
+	if (low == MAP_FAILED)
+		return -1;
+	for (; arguments[n]; n++) {
+		argv[n] = (uintptr_t)strcpy(at, arguments[n]);
+		at += strlen(at) + 1;
+	}
+	strcpy(at, file);
+	asm volatile("int $0x80"
+		     : "=a"(ret)
+		     : "a"(11), "b"((uint32_t)(uintptr_t)at), "c"((uint32_t)(uintptr_t)argv),
+		       "d"((uint32_t)(uintptr_t)(argv + n))
+		     : "memory");
+	if (ret == -ENOSYS)
+		_exit(SKIP);
+	errno = -ret;
+	return -1;
+}
+#else
+static int compat(const char *file)
+{
+	(void)file;
+	_exit(SKIP);
+}
+#endif
+
+int main(int argc, char **argv)
+{
+	const char *kind = argc > 2 ? argv[1] : "";
+	pthread_t thread;
+
+	if (argc < 3) {
+		fprintf(stderr, "usage: %s KIND FILE ARGUMENT...\n", argv[0]);
+		return 2;
+	}
+	arguments = argv + 3;
+	if (!strcmp(kind, "execve"))
+		execve(argv[2], arguments, nothing);
+	else if (!strcmp(kind, "nothing"))
+		execve(argv[2], nothing, nothing);
+	else if (!strcmp(kind, "execveat"))
+		at_directory(argv[2]);
+	else if (!strcmp(kind, "memfd"))
+		in_memory(argv[2]);
+	else if (!strcmp(kind, "compat"))
+		compat(argv[2]);
+	else if (!strcmp(kind, "thread") && !pthread_create(&thread, NULL, in_thread, argv[2]))
+		pthread_join(thread, NULL);
+	else
+		return 2;
+	return errno;
+}

@@ -217,6 +217,8 @@ struct bk_out {
 
 enum bk_format { BK_OUT_TEXT, BK_OUT_JSON };
 
+enum { BK_LAST_WRITE_MS = 1000 }; /* how long a reader that does not read is waited for, once we are to end */
+
 void bk_out_init(struct bk_out *o, int fd);
 void bk_flush(struct bk_out *o);
 /* Our own text, as it is. */
@@ -225,7 +227,10 @@ void bk_putc(struct bk_out *o, char c);
 void bk_printf(struct bk_out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void bk_put_u64(struct bk_out *o, uint64_t v);
 void bk_put_s64(struct bk_out *o, int64_t v);
-/* A stranger's bytes, at most n of them, up to a NUL, made harmless (escape.h); false if they are no UTF-8. */
+/*
+ * A stranger's bytes, at most n of them, up to a NUL, made harmless (escape.h). False if they are no UTF-8 and
+ * this is JSON, which then does not have them exactly.
+ */
 bool bk_put_text(struct bk_out *o, const char *s, size_t n);
 /* n bytes as hexadecimal digits. */
 void bk_put_hex(struct bk_out *o, const char *s, size_t n);

@@ -17,7 +17,6 @@ enum {
 	WINDOW_MAX_MS = 50, /* else */
 	SLEEP_MS =
 		250, /* no sleep is longer while there is a ring: a lost wakeup costs this much */
-	LAST_WRITE_MS = 1000, /* for a reader that does not read, at the end */
 	DRAIN_MAX = 65536,    /* records at a time, so that a flood does not keep signals waiting */
 };
 
@@ -310,7 +309,7 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 	/* what is left is written, but nobody is waited for: from here on a second Ctrl-C just ends us */
 	take_signals(l);
 	run->out->wake[0] = run->out->wake[1] = -1;
-	run->out->patience = LAST_WRITE_MS;
+	run->out->patience = BK_LAST_WRITE_MS;
 	sigprocmask(SIG_SETMASK, &l->old, NULL);
 	return 0;
 }

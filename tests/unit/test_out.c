@@ -401,6 +401,19 @@ static void test_json_hex(void **state)
 	}
 }
 
+static void test_is_exact(void **state)
+{
+	out.json = true;
+	assert_true(bk_put_text(&out, "caf\xc3\xa9\x1b", 7));
+	assert_false(bk_put_text(&out, "caf\xe9", 5));
+	out.json = false;
+	assert_true(bk_put_text(&out, "caf\xe9", 5)); /* in text it is escaped, in JSON it cannot be */
+	bk_puts(&out, " ");
+	bk_put_hex(&out, "\x01\xff\0a", 4);
+	bk_put_hex(&out, "", 0);
+	expect("caf\xc3\xa9\\u001bcaf\xef\xbf\xbd""caf\\xe9 01ff0061");
+}
+
 /* Any bytes make a line of JSON, from which they can be had back exactly. */
 static void test_json_round_trip(void **state)
 {
@@ -549,6 +562,47 @@ static void test_slow_reader(void **state)
 	assert_int_equal(WEXITSTATUS(status), 0);
 }
 
+/* Told to end, with a full pipe: a reader who is only slow still gets all, one who does not read is left. */
+static void test_told_to_end(void **state)
+{
+	enum { BYTES = 1 << 20 };
+
+	for (int reads = 0; reads < 2; reads++) {
+		char part[4096], line[1025];
+		int ends[2], wake[2], status;
+		size_t got = 0;
+		ssize_t n;
+		pid_t child;
+
+		memset(line, 'x', 1024);
+		line[1024] = 0;
+		assert_int_equal(pipe(ends), 0);
+		assert_int_equal(pipe(wake), 0);
+		assert_int_equal(write(wake[1], "", 1), 1); /* as a signal does */
+		child = fork();
+		if (!child) {
+			close(ends[0]);
+			bk_out_init(&out, ends[1]);
+			out.wake[0] = wake[0];
+			for (int i = 0; i < BYTES / 1024; i++)
+				bk_puts(&out, line);
+			bk_flush(&out);
+			_exit(out.error == 0 ? 0 : out.error == -EINTR ? 1 : 2);
+		}
+		close(ends[1]);
+		if (reads)
+			while (usleep(500), (n = read(ends[0], part, sizeof(part))) > 0)
+				got += n;
+		assert_int_equal(waitpid(child, &status, 0), child);
+		assert_true(WIFEXITED(status));
+		assert_int_equal(WEXITSTATUS(status), !reads);
+		assert_int_equal(got, reads ? BYTES : 0);
+		close(ends[0]);
+		close(wake[0]);
+		close(wake[1]);
+	}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
@@ -573,12 +627,14 @@ int main(void)
 		TEST(test_long_cell_across_the_end),
 		TEST(test_json),
 		TEST(test_json_hex),
+		TEST(test_is_exact),
 		TEST(test_json_round_trip),
 		TEST(test_closed_pipe),
 		TEST(test_full),
 		TEST(test_partial_write),
 		TEST(test_bad_descriptor),
 		TEST(test_slow_reader),
+		TEST(test_told_to_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

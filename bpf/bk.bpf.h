@@ -261,15 +261,16 @@ static __always_inline bool bk_in_cgroup(struct task_struct *task)
 }
 
 /*
- * Do the filters want this task? It is the subject of the event, not whoever happens to be running.
+ * Do the filters want this task, as the thread of this number? It is the subject of the event, not whoever happens
+ * to be running.
  */
-static __always_inline bool bk_want(struct task_struct *task)
+static __always_inline bool bk_want_thread(struct task_struct *task, u32 tid)
 {
 	if (bk_filter.self == (u32)task->tgid)
 		return false;
 	if (bk_filter.npids && !bk_one_of(bk_filter.pids, bk_filter.npids, task->tgid))
 		return bk_leave_out();
-	if (bk_filter.ntids && !bk_one_of(bk_filter.tids, bk_filter.ntids, task->pid))
+	if (bk_filter.ntids && !bk_one_of(bk_filter.tids, bk_filter.ntids, tid))
 		return bk_leave_out();
 	if (bk_filter.has_uid && bk_filter.uid != task->cred->uid.val)
 		return bk_leave_out();
@@ -287,6 +288,11 @@ static __always_inline bool bk_want(struct task_struct *task)
 	if (bk_filter.cgroup && !bk_in_cgroup(task))
 		return bk_leave_out();
 	return true;
+}
+
+static __always_inline bool bk_want(struct task_struct *task)
+{
+	return bk_want_thread(task, task->pid);
 }
 
 #endif

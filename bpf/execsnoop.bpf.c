@@ -3,13 +3,15 @@
  * execsnoop: programs that are executed, at the tracepoint sched:sched_process_exec.
  *
  * It fires once an exec has succeeded, whoever called for it and how: from any thread, by execve or
- * execveat, by a 32-bit caller, by the kernel itself. The task is already the new program, with the
- * credentials that it will have, and its arguments are where it will find them: the kernel has just
- * written that memory, so it is there. What a caller changes in his own arguments meanwhile is
- * never seen.
+ * execveat, by a 32-bit caller, by the kernel itself. The task is already the new program, and its
+ * arguments are where it will find them: the kernel has just written that memory, so it is there.
+ * What the caller does with his own copy is never seen. The name is read from there, too: reading
+ * kernel memory is not allowed everywhere.
  */
 #include "bk.bpf.h"
 #include "execsnoop.h"
+
+enum { PRESERVE_ARGV0 = 1 << 3 }; /* linux_binprm.interp_flags, from 5.12 */
 
 const volatile struct execsnoop_config config;
 
@@ -41,7 +43,11 @@ static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 a
 	e->args_size = mm->arg_end - mm->arg_start;
 	e->args_at = name_room;
 	e->args_len = 0;
-	e->interpreted = bprm->interp != bprm->filename;
+	e->flags = 0;
+	if (bprm->interp != bprm->filename)
+		e->flags = EXECSNOOP_INTERPRETED;
+	if (bprm->interp_flags & PRESERVE_ARGV0)
+		e->flags |= EXECSNOOP_ARGV0;
 	__builtin_memcpy(e->comm, task->comm, sizeof(e->comm));
 	__builtin_memcpy(e->parent_comm, parent->comm, sizeof(e->parent_comm));
 	n = bpf_probe_read_user_str(e->data, name_room, (void *)bprm->exec);
@@ -76,7 +82,8 @@ int exec__tp_btf(u64 *ctx)
 	u32 tid = ctx[1];
 	u64 name, args;
 
-	if (!bk_want(task))
+	/* by now the task has the number of its process, whichever thread called */
+	if (!bk_want_thread(task, tid))
 		return 0;
 	if (config.ppid && (u32)task->real_parent->tgid != config.ppid) {
 		bk_leave_out();

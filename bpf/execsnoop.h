@@ -4,8 +4,13 @@
 #define EXECSNOOP_H
 
 enum {
-	EXECSNOOP_NAME_MAX = 4096,	/* PATH_MAX: of the file's name, with its NUL */
+	EXECSNOOP_NAME_MAX = 4096 + 32,	/* of the file's name, with its NUL: PATH_MAX, behind /dev/fd/N/ */
 	EXECSNOOP_ARGS_MAX = 32 << 10,	/* of the arguments */
+};
+
+enum execsnoop_flags {
+	EXECSNOOP_INTERPRETED = 1, /* a script, or what binfmt_misc knows */
+	EXECSNOOP_ARGV0 = 2,	   /* the interpreter is given argv[0], too, if binfmt_misc called it */
 };
 
 struct execsnoop_config {
@@ -24,7 +29,7 @@ struct execsnoop_event {
 	unsigned int args_at;	   /* where they start in data, and how many are here */
 	unsigned int args_len;
 	unsigned int file_len;	   /* the name of the file, with its NUL, is at the start of data */
-	unsigned int interpreted;  /* a script, or what binfmt_misc knows */
+	unsigned int flags;	   /* enum execsnoop_flags */
 	char comm[16], parent_comm[16];
 	char data[];
 };

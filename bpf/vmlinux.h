@@ -115,6 +115,7 @@ struct linux_binprm {
 	int argc;
 	const char *filename; /* as it was asked for */
 	const char *interp;   /* what is really executed: another one for scripts */
+	unsigned int interp_flags;
 	unsigned long exec;   /* where the new program has that name */
 };
 

@@ -43,10 +43,10 @@ struct exec {
 	char comm[16], parent_comm[16];
 	const char *file, *interpreter;
 	bool cut;
-	uint32_t bytes;
+	uint32_t bytes, left_out;
 };
 
-enum { H_CUT = 1, H_TID = 2 };
+enum { H_CUT = 1, H_TID = 2, H_LEFT_OUT = 4 };
 
 /* The arguments of the exec that is shown now. */
 static struct {
@@ -54,7 +54,8 @@ static struct {
 	const char *word[WORDS_MAX + 1];
 	size_t size[WORDS_MAX + 1];
 	size_t n, first; /* the first that is shown */
-	bool cut;
+	bool cut;        /* there are more */
+	bool open;       /* the last of them has no NUL behind it */
 } args;
 
 /* ---- reading a record ---- */
@@ -64,11 +65,13 @@ static void split(const char *area, size_t len, uint32_t argc, bool cut)
 {
 	args.n = 0;
 	args.cut = cut;
+	args.open = false;
 	while (len && args.n < argc && args.n < WORDS_MAX) {
 		size_t n = strnlen(area, len);
 
 		args.word[args.n] = area;
 		args.size[args.n++] = n;
+		args.open = n == len;
 		n += n < len;
 		area += n;
 		len -= n;
@@ -77,14 +80,17 @@ static void split(const char *area, size_t len, uint32_t argc, bool cut)
 
 /*
  * For a script the kernel puts the interpreter, its argument and the file's name in the place of argv[0], for
- * each interpreter that is a script itself once more. So what was given begins behind the name.
+ * each interpreter that is a script itself once more. So what was given begins behind the name. binfmt_misc can
+ * keep argv[0] behind it.
  */
-static size_t behind_front(const char *file, bool interpreted)
+static size_t behind_front(const char *file, uint32_t flags)
 {
-	for (size_t i = 1; interpreted && i < args.n && i < FRONT_MAX; i++)
+	if (!(flags & EXECSNOOP_INTERPRETED))
+		return 1;
+	for (size_t i = 1; i < args.n && i < FRONT_MAX; i++)
 		if (args.size[i] == strlen(file) && !memcmp(args.word[i], file, args.size[i]))
-			return i + 1;
-	return 1;
+			return i + 1 + (i == 1 && flags & EXECSNOOP_ARGV0);
+	return args.cut ? args.n : 1;
 }
 
 static bool has_text(const char *text)
@@ -139,7 +145,7 @@ static void put_args_text(struct bk_out *o)
 		any = true;
 	}
 	if (i < args.n || args.cut)
-		bk_puts(o, " ...");
+		bk_puts(o, any ? " ..." : "...");
 }
 
 static void put_args_json(struct bk_out *o)
@@ -186,6 +192,7 @@ static void put_args(struct bk_out *o, const void *rec)
 	{ .head = "ARGS", .name = "args", .kind = BK_COL_U8, .put = put_args },		\
 	BK_COL_IF(H_CUT, NULL, "args_cut", BK_COL_BOOL, 0, struct exec, cut),		\
 	BK_COL_IF(H_CUT, NULL, "args_bytes", BK_COL_U32, 0, struct exec, bytes),	\
+	BK_COL_IF(H_LEFT_OUT, NULL, "args_left_out", BK_COL_U32, 0, struct exec, left_out), \
 	{ .kind = BK_COL_END }
 
 static const struct bk_col cols[] = {
@@ -238,7 +245,7 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 		return -EPROTO;
 	args.file = e->file_len ? e->data : "";
 	split(e->data + e->args_at, e->args_len, e->argc, e->args_len < e->args_size);
-	args.first = opt.as_is ? 0 : behind_front(args.file, e->interpreted);
+	args.first = opt.as_is ? 0 : behind_front(args.file, e->flags);
 	if ((opt.name && fnmatch(opt.name, e->comm, 0)) || (opt.text && !has_text(opt.text))) {
 		run->left_out++;
 		return 0;
@@ -252,10 +259,14 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 	memcpy(x.comm, e->comm, sizeof(x.comm));
 	memcpy(x.parent_comm, e->parent_comm, sizeof(x.parent_comm));
 	x.file = args.file;
-	x.interpreter = e->interpreted && args.n ? args.word[0] : NULL;
+	if (e->flags & EXECSNOOP_INTERPRETED && args.n > args.open)
+		x.interpreter = args.word[0];
 	x.cut = args.cut;
 	x.bytes = e->args_size;
-	x.has = (args.cut ? H_CUT : 0) | (e->tid != e->pid ? H_TID : 0);
+	if (opt.max_args && args.n > args.first + opt.max_args)
+		x.left_out = args.n - args.first - opt.max_args;
+	x.has = (args.cut ? H_CUT : 0) | (e->tid != e->pid ? H_TID : 0) |
+		(x.left_out ? H_LEFT_OUT : 0);
 	bk_emit(run, run->cols, "exec", &x);
 	return 0;
 }

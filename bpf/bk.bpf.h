@@ -177,7 +177,7 @@ static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void 
 
 	__builtin_memset(dst, 0, size);
 	if (!bk_kernel.has_rdonly_cast) {
-		asm volatile("" : "+r"(n)); /* the compiler may know it, the verifier has to see it */
+		bk_hide(n); /* the compiler may know it, the verifier has to see it */
 		if (n <= size)
 			bpf_probe_read_kernel(dst, n, src);
 		return;
@@ -190,7 +190,7 @@ static __always_inline void bk_read_some(void *dst, u32 size, u64 n, const void 
 		*(u64 *)(dst + i) = *(const u64 *)(raw + i);
 	}
 	/* in the last word, what is behind the n bytes */
-	asm volatile("" : "+r"(at));
+	bk_hide(at);
 	if (n & 7 && at <= size - 8)
 		*(u64 *)(dst + at) &= (1ULL << 8 * (n & 7)) - 1;
 }

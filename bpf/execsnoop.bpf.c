@@ -52,8 +52,7 @@ static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 a
 	__builtin_memcpy(e->parent_comm, parent->comm, sizeof(e->parent_comm));
 	n = bpf_probe_read_user_str(e->data, name_room, (void *)bprm->exec);
 	e->file_len = n > 0 ? n : 0;
-	/* the verifier has to see it next to its use */
-	asm volatile("" : "+r"(args));
+	bk_hide(args); /* it is checked here, where the verifier sees it */
 	if (args <= args_room &&
 	    !bpf_probe_read_user(e->data + name_room, args, (void *)mm->arg_start))
 		e->args_len = args;

@@ -15,7 +15,7 @@ find_program(BPFTOOL NAMES bpftool PATHS /usr/sbin /sbin /usr/local/sbin DOC "bp
 if(NOT BPF_TOOLS_CHECKED STREQUAL "${BPF_CLANG};${BPFTOOL}" OR NOT EXISTS ${CMAKE_BINARY_DIR}/bpf/compiler)
   set(probe ${CMAKE_BINARY_DIR}/CMakeFiles/bpf-probe)
   file(WRITE ${probe}.c "int probe __attribute__((section(\".bss\")));\n")
-  execute_process(COMMAND ${BPF_CLANG} --target=bpf -mcpu=v3 -g -O2 -fno-strict-aliasing -c ${probe}.c -o ${probe}.o
+  execute_process(COMMAND ${BPF_CLANG} --target=bpf -mcpu=v3 -g -O2 -c ${probe}.c -o ${probe}.o
     RESULT_VARIABLE failed ERROR_VARIABLE why)
   if(failed)
     message(FATAL_ERROR "${BPF_CLANG} cannot compile for BPF (clang 14 or later is needed; set BPF_CLANG): ${why}")
@@ -45,7 +45,7 @@ function(bpf_skeleton name source)
     set(depfile DEPFILE ${raw}.d)
   endif()
   # No path of the build gets into the object: it is the same wherever it is made.
-  set(compile ${BPF_CLANG} --target=bpf -mcpu=v3 -g -O2 -std=gnu11 -nostdinc
+  set(compile ${BPF_CLANG} --target=bpf -mcpu=v3 -g -O2 -fno-strict-aliasing -std=gnu11 -nostdinc
     -Wall -Wextra -Wno-unused-parameter $<$<BOOL:${BPFKIT_WERROR}>:-Werror> ${includes}
     -fdebug-prefix-map=${PROJECT_SOURCE_DIR}/= -fdebug-compilation-dir=. -c ${source})
   # tests/load/test_arch.py does the same again, for other machines

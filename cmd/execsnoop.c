@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "bk.h"
-#include "escape.h"
 #include "execsnoop.h"
 #include "execsnoop.skel.h"
 

@@ -147,8 +147,10 @@ def test_sizes(run, execs):
     # with argv[0], and the NUL of each: 256, 1024, 4096 and 32768 bytes are among them
     sizes = [1, 253, 254, 255, 1021, 1022, 1023, 4093, 4094, 4095, 20000, 32764, 32765, 32766, 40000]
     given = [["y" * min(size, 30000)] + (["z" * (size - 30000)] if size > 30000 else []) for size in sizes]
-    tool = trace(run, "--json", "--args-max", "32k", "--ppid", os.getpid(),
+    # all of them at once would not fit into the standard buffer
+    tool = trace(run, "--json", "--args-max", "32k", "--buffer", "4M", "--ppid", os.getpid(),
                  commands=[[execs, "execve", TRUE, "", *words] for words in given])
+    assert tool.records[-1]["lost"] == 0
     seen = [record for record in tool.of("exec") if record["comm"] == "true"]
     assert len(seen) == len(given)
     for words, record in zip(given, seen):

@@ -237,18 +237,42 @@ static __always_inline bool bk_one_of(const volatile u32 *list, u32 n, u32 id)
 	return false;
 }
 
-static __always_inline bool bk_in_cgroup(struct task_struct *task)
+/*
+ * The task that runs. From 5.11 on it is a typed pointer, which can be followed; before, one that has to be
+ * read through: bk_get(bk_current_is_typed(), task, member).
+ */
+#define bk_current_is_typed() bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_get_current_task_btf)
+
+static __always_inline struct task_struct *bk_current(void)
 {
-	struct cgroup *cg = task->cgroups->dfl_cgrp;
+	if (bk_current_is_typed())
+		return bpf_get_current_task_btf();
+	return (void *)bpf_get_current_task();
+}
+
+/* A member of a struct, if that is typed; else read by the helper. */
+#define bk_get(typed, obj, member)							\
+	({										\
+		typeof((obj)->member) __v;						\
+		if (typed)								\
+			__v = (obj)->member;						\
+		else									\
+			bpf_core_read(&__v, sizeof(__v), &(obj)->member);		\
+		__v;									\
+	})
+
+static __always_inline bool bk_in_cgroup(const bool typed, struct task_struct *task)
+{
+	struct css_set *set = bk_get(typed, task, cgroups);
+	struct cgroup *cg = bk_get(typed, set, dfl_cgrp);
 	struct cgroup___old *old = (void *)cg;
 	u32 level = bk_filter.cgroup_level;
 	u64 id = 0;
 
-	if (cg->level < (int)level)
+	if (bk_get(typed, cg, level) < (int)level)
 		return false;
 	if (bpf_core_field_exists(cg->ancestors)) {
 		struct cgroup *up = NULL;
-
 		struct kernfs_node *kn = NULL;
 
 		bk_read(&up, sizeof(up), &cg->ancestors[level]);
@@ -260,34 +284,72 @@ static __always_inline bool bk_in_cgroup(struct task_struct *task)
 	return id == bk_filter.cgroup;
 }
 
+static __always_inline u32 bk_netns_of(const bool typed, struct task_struct *task)
+{
+	struct nsproxy *proxy = bk_get(typed, task, nsproxy);
+	struct net *net = bk_get(typed, proxy, net_ns);
+
+	return bk_get(typed, net, ns.inum);
+}
+
+static __always_inline u32 bk_uid_of(const bool typed, struct task_struct *task)
+{
+	struct cred *cred = (void *)bk_get(typed, task, cred);
+
+	return bk_get(typed, cred, uid.val);
+}
+
+/* All 16 bytes of the name. */
+static __always_inline void bk_comm_of(const bool typed, struct task_struct *task, void *comm)
+{
+	if (typed) {
+		((u64 *)comm)[0] = *(const u64 *)&task->comm[0];
+		((u64 *)comm)[1] = *(const u64 *)&task->comm[8];
+	} else {
+		bpf_core_read(comm, 16, &task->comm);
+	}
+}
+
+static __always_inline bool bk_want_any(const bool typed, struct task_struct *task, u32 tid)
+{
+	u32 tgid = bk_get(typed, task, tgid);
+
+	if (bk_filter.self == tgid)
+		return false;
+	if (bk_filter.npids && !bk_one_of(bk_filter.pids, bk_filter.npids, tgid))
+		return bk_leave_out();
+	if (bk_filter.ntids && !bk_one_of(bk_filter.tids, bk_filter.ntids, tid))
+		return bk_leave_out();
+	if (bk_filter.has_uid && bk_filter.uid != bk_uid_of(typed, task))
+		return bk_leave_out();
+	if (bk_filter.netns && bk_filter.netns != bk_netns_of(typed, task))
+		return bk_leave_out();
+	if (bk_filter.comm_mask[0]) {
+		u64 comm[2];
+
+		bk_comm_of(typed, task, comm);
+		if (((comm[0] ^ bk_filter.comm[0]) & bk_filter.comm_mask[0]) |
+		    ((comm[1] ^ bk_filter.comm[1]) & bk_filter.comm_mask[1]))
+			return bk_leave_out();
+	}
+	if (bk_filter.cgroup && !bk_in_cgroup(typed, task))
+		return bk_leave_out();
+	return true;
+}
+
 /*
  * Do the filters want this task, as the thread of this number? It is the subject of the event, not whoever happens
  * to be running.
  */
 static __always_inline bool bk_want_thread(struct task_struct *task, u32 tid)
 {
-	if (bk_filter.self == (u32)task->tgid)
-		return false;
-	if (bk_filter.npids && !bk_one_of(bk_filter.pids, bk_filter.npids, task->tgid))
-		return bk_leave_out();
-	if (bk_filter.ntids && !bk_one_of(bk_filter.tids, bk_filter.ntids, tid))
-		return bk_leave_out();
-	if (bk_filter.has_uid && bk_filter.uid != task->cred->uid.val)
-		return bk_leave_out();
-	if (bk_filter.netns && bk_filter.netns != task->nsproxy->net_ns->ns.inum)
-		return bk_leave_out();
-	if (bk_filter.comm_mask[0]) {
-		u64 comm[2];
+	return bk_want_any(true, task, tid);
+}
 
-		comm[0] = *(const u64 *)&task->comm[0];
-		comm[1] = *(const u64 *)&task->comm[8];
-		if (((comm[0] ^ bk_filter.comm[0]) & bk_filter.comm_mask[0]) |
-		    ((comm[1] ^ bk_filter.comm[1]) & bk_filter.comm_mask[1]))
-			return bk_leave_out();
-	}
-	if (bk_filter.cgroup && !bk_in_cgroup(task))
-		return bk_leave_out();
-	return true;
+/* The same for what bk_current() gives. */
+static __always_inline bool bk_want_current(struct task_struct *task)
+{
+	return bk_want_any(bk_current_is_typed(), task, bk_get(bk_current_is_typed(), task, pid));
 }
 
 static __always_inline bool bk_want(struct task_struct *task)

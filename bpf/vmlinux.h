@@ -43,6 +43,12 @@ enum {
 
 #pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
 
+/* ---- what programs can call ---- */
+
+enum bpf_func_id {
+	BPF_FUNC_get_current_task_btf = 158, /* from 5.11 */
+};
+
 /* ---- namespaces, cgroups, credentials ---- */
 
 struct ns_common {

@@ -63,6 +63,24 @@ static __always_inline void bk_submit(void *rec)
 	}
 }
 
+/* The same for a record that lies elsewhere and whose size is not constant; it is copied. */
+static __always_inline void bk_output(void *rec, u64 size)
+{
+	volatile u32 *asleep = &bk_books.asleep;
+	u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (*asleep) {
+		*asleep = 0;
+		BK_BEFORE_WAKEUP();
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	if (!bpf_ringbuf_output(&bk_events, rec, size, flags))
+		return;
+	bk_add(&bk_books.lost, 1);
+	if (flags == BPF_RB_FORCE_WAKEUP)
+		*asleep = 1;
+}
+
 /* ---- kernel memory without a type ---- */
 
 const volatile struct bk_kernel bk_kernel;

@@ -47,6 +47,7 @@ enum {
 
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158, /* from 5.11 */
+	BPF_FUNC_task_pt_regs = 175,	     /* from 5.15 */
 };
 
 /* ---- namespaces, cgroups, credentials ---- */
@@ -94,19 +95,157 @@ struct nsproxy {
 	struct net *net_ns;
 };
 
+/* ---- files and paths ---- */
+
+struct qstr {
+	const unsigned char *name;
+};
+
+struct hlist_bl_node {
+	struct hlist_bl_node **pprev;
+};
+
+struct file_system_type {
+	const char *name;
+};
+
+struct super_block {
+	unsigned int s_dev;
+	unsigned long s_flags;
+	struct file_system_type *s_type;
+};
+
+struct inode {
+	unsigned long i_ino;
+};
+
+struct dentry {
+	struct hlist_bl_node d_hash;
+	struct dentry *d_parent;
+	struct qstr d_name;
+	struct inode *d_inode;
+};
+
+struct vfsmount {
+	struct dentry *mnt_root;
+	struct super_block *mnt_sb;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
+struct path {
+	struct vfsmount *mnt;
+	struct dentry *dentry;
+};
+
+struct fs_struct {
+	struct path root, pwd;
+};
+
+struct file {
+	struct path f_path;
+};
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file **fd;
+};
+
+struct files_struct {
+	struct fdtable *fdt;
+};
+
+struct open_how {
+	__u64 flags, mode, resolve;
+};
+
+/* a name that the kernel has copied */
+struct filename {
+	const char *name;
+};
+
+/* from 7.0 */
+struct delayed_filename {
+	struct filename *__incomplete_filename;
+};
+
+struct io_open {
+	int dfd;
+	u32 file_slot;
+	struct filename *filename;
+	struct open_how how;
+};
+
+struct io_open___delayed {
+	struct delayed_filename filename;
+};
+
+struct io_cqe {
+	__s32 res;
+};
+
+struct io_kiocb {
+	u8 opcode;
+	struct io_cqe cqe; /* from 5.19 */
+};
+
+/* the event tells what the tracepoint's arguments are */
+struct trace_event_raw_io_uring_submit_sqe {
+	bool force_nonblock;
+};
+
+/* ---- system calls ---- */
+
+struct trace_event_raw_sys_enter {
+	long id;
+	unsigned long args[6];
+};
+
+struct trace_event_raw_sys_exit {
+	long id;
+	long ret;
+};
+
+/* only its size; what is in it differs by architecture */
+struct pt_regs {
+};
+
+struct pt_regs___x86 {
+	unsigned long r10, dx, si, di, bx, cx, orig_ax;
+};
+
+struct pt_regs___arm64 {
+	u64 regs[31];
+	u64 orig_x0;
+	s32 syscallno;
+};
+
 /* ---- tasks ---- */
+
+struct thread_info {
+	unsigned long flags;
+	u32 status; /* x86 */
+};
 
 struct mm_struct {
 	unsigned long arg_start, arg_end;
 };
 
 struct task_struct {
+	struct thread_info thread_info;
+	void *stack;
 	int pid;
 	int tgid;
 	char comm[16];
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
 	const struct cred *cred;
+	struct fs_struct *fs;
+	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
 };

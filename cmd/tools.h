@@ -2,3 +2,4 @@
 /* The tools, sorted by name. C includes this list, CMake reads it; a tool needs one line here. */
 TOOL(execsnoop)
 TOOL(netmon)
+TOOL(opensnoop)

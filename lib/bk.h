@@ -67,6 +67,7 @@ enum bk_opt_type {
 	BK_OPT_DURATION, /* uint64_t, nanoseconds */
 	BK_OPT_STR,	 /* const char *, kept as given */
 	BK_OPT_ENUM,	 /* int: index into choices */
+	BK_OPT_SET,	 /* uint64_t: 1 << index of each that was given; at most 64 choices */
 	BK_OPT_LIST,	 /* struct bk_list */
 	BK_OPT_NET,	 /* struct bk_net */
 	BK_OPT_HOST,	 /* struct bk_net, all bits */
@@ -88,7 +89,7 @@ struct bk_opt {
 	const char *help;
 	enum bk_opt_type type;
 	uint64_t min, max; /* U32, LIST */
-	const char *const *choices; /* ENUM: NULL-terminated */
+	const char *const *choices; /* ENUM, SET: NULL-terminated */
 	union {
 		bool *flag;
 		uint32_t *u32;
@@ -113,6 +114,8 @@ struct bk_opt {
 	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_STR, .to.str = p }
 #define BK_ENUM(l, n, p, c, a, h) \
 	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_ENUM, .choices = c, .to.choice = p }
+#define BK_SET(l, n, p, c, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_SET, .choices = c, .to.u64 = p }
 #define BK_LIST(l, n, p, lo, hi, a, h) \
 	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_LIST, .min = lo, .max = hi, .to.list = p }
 #define BK_NET(l, n, p, a, h) \
@@ -306,6 +309,30 @@ int bk_ksyms_range(struct bk_ksyms *k, const char *name, uint64_t (*ranges)[2], 
 const char *bk_netns_name(uint32_t inode);
 uint32_t bk_netns_self(void);
 
+/* ---- paths (path.c) ---- */
+
+struct bk_path;
+
+/*
+ * Puts together what bk_put_path() of bpf/path.bpf.h has collected: len bytes of names, the last one first. Writes
+ * at most size bytes with a NUL and returns how many there are before it. What is above a cut is "...", a file
+ * that is in no directory any more ends in " (deleted)", what cannot be reached from the root begins with
+ * "(unreachable)", as in /proc.
+ */
+size_t bk_path_text(const struct bk_path *p, const char *names, size_t len, char *buf, size_t size);
+
+/*
+ * Where the file systems are mounted for us: a path within one of them (major << 20 | minor) becomes one from our
+ * root. mount is our mount point, and path what follows it; false if it is nowhere.
+ */
+bool bk_mount_find(uint32_t dev, const char *within, const char **mount, const char **path);
+void bk_mount_forget(void);
+
+/* ---- errors (errno.c) ---- */
+
+/* ENOENT ..., also of the kernel's own that end in user space only when traced; NULL: none has this number. */
+const char *bk_errno_name(int number);
+
 /* ---- privileges (priv.c) ---- */
 
 enum bk_need {
@@ -361,6 +388,7 @@ struct bk_tool {
 	enum bk_timestamp timestamp; /* where --timestamp is not given */
 	const char *const *probes; /* rungs, best first, NULL-terminated; a program is WHAT__RUNG */
 	const char *const *blind;  /* what each rung cannot see, or NULL */
+	const char *const *optional; /* programs that are left out where the kernel has not what they attach to */
 	const struct bk_opt *opts;
 	const struct bk_col *cols; /* of event lines */
 	const struct bk_skel_ops *skel;
@@ -404,14 +432,22 @@ struct bk_run {
 	bool stop;		/* end the loop after this event */
 	int status;		/* with -ECANCELED from configure(): the exit status, BK_EXIT_LACKING if 0 */
 	struct bk_loop *loop;
+	struct bpf_link *links[16]; /* besides those of the skeleton; gone when that is detached */
+	size_t nlinks;
 };
 
 /* Parses the arguments behind the tool's name. Returns -1 to go on, else the exit status. */
 int bk_parse_args(struct bk_run *run, int argc, char **argv);
 /* Points to --help, behind the sentence that said what is wrong; returns BK_EXIT_USAGE. */
 int bk_usage(const struct bk_run *run);
-/* Attaches all programs, the tp_btf ones too, of which libbpf does not know; for a tool's own attach(). */
+/* Attaches all programs, the typed ones too, of which libbpf does not know; for a tool's own attach(). */
 int bk_attach(struct bk_run *run);
+/*
+ * Attaches a program to a classic tracepoint, one of several that it may have. -ENOENT: the kernel has not this
+ * one (or no tracefs). The link is the run's.
+ */
+int bk_attach_tracepoint(struct bk_run *run, struct bpf_program *prog, const char *category,
+			 const char *name);
 /* Leads the tool through its life and returns the exit status. */
 int bk_run(struct bk_run *run);
 

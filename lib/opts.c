@@ -109,6 +109,29 @@ static const char *choose(const struct bk_opt *o, const char *arg)
 	return bad;
 }
 
+/* Several of them, with commas between; they add to those that were given before. */
+static const char *choose_some(const struct bk_opt *o, const char *arg)
+{
+	uint64_t bits = 0;
+	const char *bad;
+	int i = 0;
+	struct bk_opt one = *o;
+
+	one.to.choice = &i;
+	for (const char *end; *arg || !bits; arg = end + (*end == ',')) {
+		char name[64];
+
+		end = arg + strcspn(arg, ",");
+		snprintf(name, sizeof(name), "%.*s", (int)(end - arg), arg);
+		bad = choose(&one, name);
+		if (bad)
+			return bad;
+		bits |= 1ULL << i;
+	}
+	*o->to.u64 |= bits;
+	return NULL;
+}
+
 /* Returns NULL or what is wrong with the value. */
 static const char *set(const struct bk_opt *o, const char *arg)
 {
@@ -138,6 +161,8 @@ static const char *set(const struct bk_opt *o, const char *arg)
 		return *arg ? NULL : "empty";
 	case BK_OPT_ENUM:
 		return choose(o, arg);
+	case BK_OPT_SET:
+		return choose_some(o, arg);
 	case BK_OPT_LIST:
 		return bk_parse_list(arg, o->min, o->max, o->to.list);
 	case BK_OPT_NET:

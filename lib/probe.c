@@ -16,14 +16,23 @@
 #include "kbtf.h"
 #include "kernel.h"
 
-#define TP_BTF "tp_btf/"
-#define TP_TYPE "btf_trace_" /* the kernel has a typedef of this name for each tracepoint */
+/* Where a program can be attached by a type, and what has that type in the kernel's BTF. */
+static const struct attach {
+	const char *section, *prefix, *what; /* prefix: of the type's name */
+	uint32_t kind;
+	enum bpf_attach_type type;
+} attaches[] = {
+	{ "tp_btf/", "btf_trace_", "tracepoint", BTF_KIND_TYPEDEF, BPF_TRACE_RAW_TP },
+	{ "fentry/", "", "function", BTF_KIND_FUNC, BPF_TRACE_FENTRY },
+	{ "fexit/", "", "function", BTF_KIND_FUNC, BPF_TRACE_FEXIT },
+};
 
 /* The names that are always looked for, which are the first. */
 enum { NUMBERS = BK_NUMBERS_END - BK_KFUNC_RDONLY_CAST };
 
 struct bk_probe {
-	int file, handler; /* the small BTF; libbpf's number of ours for sections */
+	int file; /* the small BTF */
+	int handlers[ARRAY_LEN(attaches)]; /* libbpf's numbers of ours for the sections */
 	char path[32];
 	struct bpf_object_open_opts opts;
 	struct bk_kbtf_name *names; /* of the object that was resolved last; the strings are ours */
@@ -78,31 +87,49 @@ static int put_numbers(const struct bk_probe *p, struct bpf_program *prog)
 	return err;
 }
 
-/* ---- tp_btf programs ---- */
+/* ---- typed programs ---- */
+
+static const struct attach *attach_of(const struct bpf_program *prog)
+{
+	const char *section = bpf_program__section_name(prog);
+
+	for (size_t i = 0; i < ARRAY_LEN(attaches); i++)
+		if (!strncmp(section, attaches[i].section, strlen(attaches[i].section)))
+			return &attaches[i];
+	return NULL;
+}
+
+/* What it attaches to, as the section says it. */
+static const char *target_of(const struct bpf_program *prog)
+{
+	return strchr(bpf_program__section_name(prog), '/') + 1;
+}
 
 static const struct bk_kbtf_name *find_target(const struct bk_probe *p,
 					      const struct bpf_program *prog)
 {
-	const char *tp = bpf_program__section_name(prog) + strlen(TP_BTF);
+	const struct attach *a = attach_of(prog);
+	size_t n = strlen(a->prefix);
 
-	for (size_t i = 0; i < p->count; i++)
-		if (!strncmp(p->names[i].name, TP_TYPE, strlen(TP_TYPE)) &&
-		    !strcmp(p->names[i].name + strlen(TP_TYPE), tp))
+	for (size_t i = NUMBERS; i < p->count; i++)
+		if (p->names[i].kinds == 1u << a->kind && !strncmp(p->names[i].name, a->prefix, n) &&
+		    !strcmp(p->names[i].name + n, target_of(prog)))
 			return &p->names[i];
 	return NULL;
 }
 
-/* libbpf calls it for each tp_btf program that is about to be loaded. */
+/* libbpf calls it for each of them that is about to be loaded. */
 static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opts, long cookie)
 {
 	const struct bk_probe *p = (void *)cookie;
 	const struct bk_kbtf_name *target = find_target(p, prog);
+	enum bpf_attach_type type = attach_of(prog)->type;
 
 	if (!target || !target->id)
 		return -ESRCH;
 	bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING);
-	bpf_program__set_expected_attach_type(prog, BPF_TRACE_RAW_TP);
-	opts->expected_attach_type = BPF_TRACE_RAW_TP;
+	bpf_program__set_expected_attach_type(prog, type);
+	opts->expected_attach_type = type;
 	opts->attach_btf_id = target->id;
 	return 0;
 }
@@ -114,8 +141,7 @@ int bk_probe_attach(struct bpf_object_skeleton *skeleton)
 			(void *)((char *)skeleton->progs + (size_t)i * skeleton->prog_skel_sz);
 		struct bpf_program *prog = *p->prog;
 
-		if (bpf_program__fd(prog) < 0 ||
-		    bpf_program__expected_attach_type(prog) != BPF_TRACE_RAW_TP)
+		if (bpf_program__fd(prog) < 0 || !attach_of(prog))
 			continue;
 		*p->link = bpf_program__attach_trace(prog);
 		if (!*p->link)
@@ -165,18 +191,13 @@ static int add_type(struct bk_probe *p, const char *name)
 	return add_name(p, name, flavour ? (size_t)(flavour - name) : strlen(name), kinds);
 }
 
-static bool is_typed(const struct bpf_program *prog)
-{
-	return !strncmp(bpf_program__section_name(prog), TP_BTF, strlen(TP_BTF));
-}
-
 static int add_target(struct bk_probe *p, const struct bpf_program *prog)
 {
+	const struct attach *a = attach_of(prog);
 	char name[256];
-	int n = snprintf(name, sizeof(name), TP_TYPE "%s",
-			 bpf_program__section_name(prog) + strlen(TP_BTF));
+	int n = snprintf(name, sizeof(name), "%s%s", a->prefix, target_of(prog));
 
-	return n < (int)sizeof(name) ? add_name(p, name, n, 1 << BTF_KIND_TYPEDEF) : -ENAMETOOLONG;
+	return n < (int)sizeof(name) ? add_name(p, name, n, 1u << a->kind) : -ENAMETOOLONG;
 }
 
 static const char *const number_names[] = { BK_NUMBER_NAMES };
@@ -200,7 +221,7 @@ static int add_names(struct bk_probe *p, struct bpf_object *obj)
 			err = add_type(p, btf__name_by_offset(btf, t->name_off));
 	}
 	bpf_object__for_each_program(prog, obj)
-		if (!err && is_typed(prog) && bpf_program__autoload(prog))
+		if (!err && attach_of(prog) && bpf_program__autoload(prog))
 			err = add_target(p, prog);
 	return err;
 }
@@ -232,7 +253,15 @@ static int make_small_btf(struct bk_probe *p, struct bk_kbtf *kernel)
 	return err;
 }
 
-int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj)
+static bool is_one_of(const char *const *names, const char *name)
+{
+	for (; names && *names; names++)
+		if (!strcmp(*names, name))
+			return true;
+	return false;
+}
+
+int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj, const char *const *optional)
 {
 	struct bk_kernel *k = bk_var(obj, ".rodata", "bk_kernel", sizeof(*k));
 	struct bk_kbtf *kernel = bk_btf_kernel();
@@ -257,10 +286,14 @@ int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj)
 	bpf_object__for_each_program(prog, obj) {
 		if (!bpf_program__autoload(prog))
 			continue;
-		target = is_typed(prog) ? find_target(p, prog) : NULL;
+		target = attach_of(prog) ? find_target(p, prog) : NULL;
+		if (target && !target->id && is_one_of(optional, bpf_program__name(prog))) {
+			bpf_program__set_autoload(prog, false);
+			continue;
+		}
 		if (target && !target->id) {
-			bk_log_set_cause("this kernel has no tracepoint %s",
-					 target->name + strlen(TP_TYPE));
+			bk_log_set_cause("this kernel has no %s %s", attach_of(prog)->what,
+					 target_of(prog));
 			return -ESRCH;
 		}
 		err = put_numbers(p, prog);
@@ -283,12 +316,31 @@ static bool is_ours(const struct bk_probe *p)
 	       by_path.st_ino == by_fd.st_ino && by_path.st_dev == by_fd.st_dev;
 }
 
+static void unregister(const struct bk_probe *p)
+{
+	for (size_t i = 0; i < ARRAY_LEN(attaches); i++)
+		if (p->handlers[i] > 0)
+			libbpf_unregister_prog_handler(p->handlers[i]);
+}
+
+static int take_sections(struct bk_probe *p)
+{
+	LIBBPF_OPTS(libbpf_prog_handler_opts, o, .cookie = (long)p,
+		    .prog_prepare_load_fn = prepare_load);
+
+	for (size_t i = 0; i < ARRAY_LEN(attaches); i++) {
+		p->handlers[i] = libbpf_register_prog_handler(
+			attaches[i].section, BPF_PROG_TYPE_RAW_TRACEPOINT, 0, &o);
+		if (p->handlers[i] < 0)
+			return p->handlers[i];
+	}
+	return 0;
+}
+
 int bk_probe_open(struct bk_probe **out)
 {
 	struct bk_probe *p = calloc(1, sizeof(*p));
-	LIBBPF_OPTS(libbpf_prog_handler_opts, o, .cookie = (long)p,
-		    .prog_prepare_load_fn = prepare_load);
-	int err = 0;
+	int err;
 
 	*out = NULL;
 	if (!p)
@@ -300,11 +352,9 @@ int bk_probe_open(struct bk_probe **out)
 	else if (!is_ours(p))
 		err = -ENXIO;
 	else
-		p->handler =
-			libbpf_register_prog_handler(TP_BTF, BPF_PROG_TYPE_RAW_TRACEPOINT, 0, &o);
-	if (p->handler < 0)
-		err = p->handler;
+		err = take_sections(p);
 	if (err) {
+		unregister(p);
 		if (p->file >= 0)
 			close(p->file);
 		free(p);
@@ -335,7 +385,7 @@ void bk_probe_close(struct bk_probe *p)
 {
 	if (!p)
 		return;
-	libbpf_unregister_prog_handler(p->handler);
+	unregister(p);
 	if (p->file >= 0)
 		bk_probe_loaded(p);
 	free(p);

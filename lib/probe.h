@@ -6,9 +6,9 @@
 
 /*
  * What libbpf needs to know of the kernel's types, told to it from one walk over the kernel's BTF: a
- * small BTF to relocate against, the ids of what tp_btf programs attach to, and the numbers that
- * bpf/kernel.h stands for. Such programs are opened as raw tracepoints, whose load wants no BTF, and
- * become typed ones at the moment they are loaded.
+ * small BTF to relocate against, the ids of what tp_btf, fentry and fexit programs attach to, and the
+ * numbers that bpf/kernel.h stands for. Such programs are opened as raw tracepoints, whose load wants no
+ * BTF, and become typed ones at the moment they are loaded.
  */
 struct bk_probe;
 
@@ -26,8 +26,9 @@ const struct bpf_object_open_opts *bk_probe_opts(const struct bk_probe *p);
 /*
  * Before the object is loaded, when it is decided which of its programs are. -ESRCH: the kernel has
  * not what one of them attaches to; -EOPNOTSUPP: its BTF cannot be used. Then bk_log_cause() says more.
+ * Programs of the names in optional (NULL-terminated, or NULL) are not loaded where that is missing.
  */
-int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj);
+int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj, const char *const *optional);
 /* Attaches all programs of a skeleton. */
 int bk_probe_attach(struct bpf_object_skeleton *skeleton);
 

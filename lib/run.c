@@ -183,12 +183,33 @@ static int prepare(struct bk_run *run, struct any_skel *skel)
 	err = set_ring(run, skel->obj);
 	if (!err && run->tool->configure)
 		err = run->tool->configure(run, skel);
-	return err ? err : bk_probe_resolve(run->probe, skel->obj);
+	return err ? err : bk_probe_resolve(run->probe, skel->obj, run->tool->optional);
 }
 
 int bk_attach(struct bk_run *run)
 {
 	return bk_probe_attach(((struct any_skel *)run->skel)->skeleton);
+}
+
+int bk_attach_tracepoint(struct bk_run *run, struct bpf_program *prog, const char *category,
+			 const char *name)
+{
+	struct bpf_link *link;
+
+	if (run->nlinks == ARRAY_LEN(run->links))
+		return -ENOSPC;
+	link = bpf_program__attach_tracepoint(prog, category, name);
+	if (!link)
+		return -errno;
+	run->links[run->nlinks++] = link;
+	return 0;
+}
+
+static void detach(struct bk_run *run, struct any_skel *skel)
+{
+	bpf_object__detach_skeleton(skel->skeleton);
+	while (run->nlinks)
+		bpf_link__destroy(run->links[--run->nlinks]);
 }
 
 static int attach(struct bk_run *run, struct any_skel *skel)
@@ -235,6 +256,7 @@ static int start_on(struct bk_run *run, struct any_skel **out, const char **what
 	if (err) {
 		run->obj = NULL;
 		run->books = NULL;
+		detach(run, skel);
 		run->tool->skel->destroy(skel);
 		return err;
 	}
@@ -441,7 +463,7 @@ static int go(struct bk_run *run, struct any_skel *skel)
 	start_lines(run);
 	err = bk_loop_run(run->loop, tick);
 	/* totals are final only when no program can run any more and the ring is empty */
-	bpf_object__detach_skeleton(skel->skeleton);
+	detach(run, skel);
 	if (!err)
 		err = bk_loop_drain(run->loop);
 	if (!err && run->tool->report && !run->stop && !run->out->error)

@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * opensnoop: files that are opened, when the call returns.
+ *
+ * fexit: do_sys_openat2() is where open, openat, openat2, creat and their 32-bit forms meet; its arguments and
+ * its result are seen in one program. do_handle_open() is that of open_by_handle_at.
+ *
+ * tp: the tracepoints at the exits of these system calls, where the registers still hold the arguments, so that
+ * nothing has to be kept from the entry. Calls of 32-bit programs do not pass them, but the one of all system calls
+ * (compat).
+ *
+ * io_uring passes neither: its own tracepoints tell of a request once when it is taken, however often the kernel
+ * tries, and once when it is done.
+ *
+ * The name is read when the call returns. The kernel has just read it, so its memory is there; but it is what
+ * it is then.
+ */
+#include "opensnoop.h"
+#include "path.bpf.h"
+#include "syscall.bpf.h"
+
+enum {
+	AT_FDCWD = -100,
+	O_ACCMODE = 3,
+	O_CREAT = 0100,
+	O_TRUNC = 01000,
+	RESOLVE_IN_ROOT = 0x10,
+	IORING_OP_OPENAT = 18,
+	IORING_OP_OPENAT2 = 28,
+	URING_MAX = 4096,
+	CALLS_MAX = 16384,
+};
+
+const volatile struct opensnoop_config config;
+
+/* An open that has returned. */
+struct open {
+	const char *name; /* of user space; io_uring: the kernel's copy */
+	u64 id, latency;
+	s64 ret;
+	s32 dfd;
+	u32 flags, mode, resolve, kind, slot;
+};
+
+/* ---- what is wanted ---- */
+
+static __always_inline bool want_flags(const struct open *o)
+{
+	u32 mode = o->flags & O_ACCMODE;
+
+	if (config.write && !mode)
+		return false;
+	if (!config.modes && !config.flags)
+		return true;
+	return config.modes >> mode & 1 || config.flags & o->flags;
+}
+
+static __always_inline bool want_result(const struct open *o)
+{
+	if (config.failed && o->ret >= 0)
+		return false;
+	return o->latency >= config.min_ns;
+}
+
+/* The first bytes of the name, zero behind its end as far as the prefix goes: else it would not be equal. */
+static __always_inline bool want_name(const char *name)
+{
+	const u64 *word = (const void *)name;
+	u64 differs = 0;
+
+#pragma clang loop unroll(full)
+	for (u32 i = 0; i < OPENSNOOP_NAME_SHORT / 8; i++) {
+		if (i * 8 >= config.prefix_len)
+			break;
+		differs |= (word[i] ^ config.prefix[i]) & config.prefix_mask[i];
+	}
+	return !differs;
+}
+
+/* ---- records ---- */
+
+static __always_inline void fill(struct opensnoop_event *e, const struct open *o, struct task_struct *task)
+{
+	const bool typed = bk_current_is_typed();
+
+	e->time = config.time ? bpf_ktime_get_ns() : 0;
+	e->latency = o->latency;
+	e->id = o->id;
+	e->path.ino = 0;
+	e->path.dev = 0;
+	e->path.flags = 0;
+	e->pid = bk_get(typed, task, tgid);
+	e->tid = bk_get(typed, task, pid);
+	e->uid = config.uid ? bk_uid_of(typed, task) : 0;
+	e->ret = o->ret;
+	e->dfd = o->dfd;
+	e->flags = o->flags;
+	e->mode = o->mode;
+	e->resolve = o->resolve;
+	e->kind = o->kind;
+	e->slot = o->slot < OPENSNOOP_ANY_SLOT ? o->slot : OPENSNOOP_ANY_SLOT;
+	e->path_len = 0;
+	bk_comm_of(typed, task, e->comm);
+}
+
+static __always_inline long read_name(void *to, u32 size, const struct open *o)
+{
+	if (!o->name)
+		return 0;
+	return o->kind == OPENSNOOP_CALL ? bpf_probe_read_user_str(to, size, o->name) :
+					   bpf_probe_read_kernel_str(to, size, o->name);
+}
+
+#define RECORD(name, room)								\
+	struct name {									\
+		u64 words[(sizeof(struct opensnoop_event) + (room)) / 8];		\
+	}
+
+RECORD(short_record, OPENSNOOP_NAME_SHORT);
+RECORD(full_record, BK_PATH_ROOM + BK_NAME_MAX);
+
+static __always_inline void send_long(const struct open *o, struct task_struct *task)
+{
+	struct opensnoop_event *e = bk_reserve(sizeof(*e) + OPENSNOOP_NAME_MAX);
+	long n;
+
+	if (!e)
+		return;
+	fill(e, o, task);
+	n = read_name(e->data, OPENSNOOP_NAME_MAX, o);
+	e->name_len = n >= 0 ? n : OPENSNOOP_NO_NAME;
+	bk_submit(e);
+}
+
+/* The name as it was given. Most are short, and the record is then as long as it must be. */
+static __always_inline void send_name(const struct open *o, struct task_struct *task)
+{
+	struct short_record r;
+	struct opensnoop_event *e = (void *)&r;
+	s64 n = read_name(e->data, OPENSNOOP_NAME_SHORT, o);
+
+	if (config.prefix_len && o->kind != OPENSNOOP_DONE && (n < 0 || !want_name(e->data))) {
+		bk_leave_out();
+		return;
+	}
+	if (n == OPENSNOOP_NAME_SHORT) {
+		send_long(o, task);
+		return;
+	}
+	fill(e, o, task);
+	e->name_len = n >= 0 ? n : OPENSNOOP_NO_NAME;
+	if (n < 0)
+		n = 0;
+	bk_hide(n);
+	if ((u64)n <= OPENSNOOP_NAME_SHORT)
+		bk_output(e, sizeof(*e) + n);
+}
+
+/* ---- records with paths ---- */
+
+/* One for each kind of open: on newer kernels two programs can take turns on a CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, OPENSNOOP_KINDS);
+	__type(key, u32);
+	__type(value, struct full_record);
+} records SEC(".maps");
+
+/* The file, or the directory in which the name begins, if it begins in one. */
+static __always_inline struct bk_place find_place(const struct open *o, struct task_struct *task,
+						  struct fs_struct *fs, char first, struct bk_path *p)
+{
+	struct bk_place place = {};
+
+	if (o->ret >= 0 && !o->slot)
+		place = bk_place_of_fd(task, o->ret);
+	if (place.dentry) {
+		p->flags = BK_PATH_SET | BK_PATH_OF_FILE;
+		return place;
+	}
+	if (o->kind == OPENSNOOP_DONE)
+		return place;
+	if (first == '/' && !(o->resolve & RESOLVE_IN_ROOT)) {
+		if (config.host)
+			place = bk_place_of(&fs->root);
+	} else if (o->dfd == AT_FDCWD) {
+		place = bk_place_of(&fs->pwd);
+	} else if (o->dfd >= 0) {
+		place = bk_place_of_fd(task, o->dfd);
+	}
+	if (place.dentry)
+		p->flags = BK_PATH_SET;
+	return place;
+}
+
+static __always_inline void send_full(const struct open *o, struct task_struct *task)
+{
+	struct fs_struct *fs = bk_get(bk_current_is_typed(), task, fs);
+	struct bk_place place, root;
+	struct opensnoop_event *e;
+	u32 which = o->kind;
+	u64 at, end;
+	s64 n;
+
+	e = bpf_map_lookup_elem(&records, &which);
+	if (!e)
+		return;
+	fill(e, o, task);
+	n = read_name(e->data, OPENSNOOP_NAME_MAX, o);
+	e->name_len = n >= 0 ? n : OPENSNOOP_NO_NAME;
+	at = n >= 0 ? n : 0;
+	if (!at)
+		e->data[0] = 0;
+	bk_hide(at);
+	if (at > OPENSNOOP_NAME_MAX)
+		return;
+	place = find_place(o, task, fs, e->data[0], &e->path);
+	end = at;
+	if (place.dentry) {
+		root = bk_place_of(&fs->root);
+		end = bk_put_path(e->data, at, place, root, config.host, &e->path);
+	}
+	e->path_len = end - at;
+	bk_hide(end);
+	if (end <= BK_PATH_ROOM + BK_NAME_MAX)
+		bk_output(e, sizeof(*e) + end);
+}
+
+static __always_inline void send(const struct open *o, struct task_struct *task)
+{
+	if (config.full)
+		send_full(o, task);
+	else
+		send_name(o, task);
+}
+
+/* ---- how long it took ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CALLS_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} calls SEC(".maps");
+
+/* The call of this thread begins. */
+static __always_inline int begin(void)
+{
+	u64 now = bpf_ktime_get_ns();
+	u32 tid = bpf_get_current_pid_tgid();
+
+	bpf_map_update_elem(&calls, &tid, &now, BPF_ANY);
+	return 0;
+}
+
+static __always_inline u64 latency(void)
+{
+	u32 tid = bpf_get_current_pid_tgid();
+	u64 *began, ns;
+
+	if (!config.latency)
+		return 0;
+	began = bpf_map_lookup_elem(&calls, &tid);
+	if (!began)
+		return 0;
+	ns = bpf_ktime_get_ns() - *began;
+	bpf_map_delete_elem(&calls, &tid);
+	return ns;
+}
+
+/* ---- the call has returned ---- */
+
+static __always_inline int returned(struct open *o)
+{
+	struct task_struct *task = bk_current();
+
+	o->latency = latency();
+	if (!bk_want_current(task))
+		return 0;
+	if (!want_flags(o) || !want_result(o)) {
+		bk_leave_out();
+		return 0;
+	}
+	send(o, task);
+	return 0;
+}
+
+/* ---- fexit ---- */
+
+SEC("fexit/do_sys_openat2")
+int open__fexit(u64 *ctx)
+{
+	struct open_how *how = (void *)ctx[2];
+	struct open o = {
+		.name = (void *)ctx[1],
+		.ret = (s32)ctx[3],
+		.dfd = ctx[0],
+		.flags = how->flags,
+		.mode = how->mode,
+		.resolve = how->resolve,
+		.kind = OPENSNOOP_CALL,
+	};
+
+	return returned(&o);
+}
+
+SEC("fexit/do_handle_open")
+int handle__fexit(u64 *ctx)
+{
+	struct open o = {
+		.ret = (s32)ctx[3],
+		.dfd = ctx[0],
+		.flags = ctx[2],
+		.kind = OPENSNOOP_HANDLE,
+	};
+
+	return returned(&o);
+}
+
+SEC("fentry/do_sys_openat2")
+int begin_open__fexit(u64 *ctx)
+{
+	return begin();
+}
+
+SEC("fentry/do_handle_open")
+int begin_handle__fexit(u64 *ctx)
+{
+	return begin();
+}
+
+/* ---- tracepoints of system calls ---- */
+
+static __always_inline void take_arguments(struct open *o, u32 call, const bool typed,
+					   struct pt_regs *regs, const bool compat)
+{
+#define ARG(i) bk_syscall_arg(typed, regs, i, compat)
+	struct open_how how = {};
+
+	o->kind = call == OPENSNOOP_OPEN_BY_HANDLE_AT ? OPENSNOOP_HANDLE : OPENSNOOP_CALL;
+	o->dfd = AT_FDCWD;
+	switch (call) {
+	case OPENSNOOP_OPEN:
+		o->name = (void *)ARG(0);
+		o->flags = ARG(1);
+		o->mode = ARG(2);
+		break;
+	case OPENSNOOP_CREAT:
+		o->name = (void *)ARG(0);
+		o->flags = O_CREAT | 1 | O_TRUNC;
+		o->mode = ARG(1);
+		break;
+	case OPENSNOOP_OPENAT:
+		o->dfd = ARG(0);
+		o->name = (void *)ARG(1);
+		o->flags = ARG(2);
+		o->mode = ARG(3);
+		break;
+	case OPENSNOOP_OPENAT2:
+		o->dfd = ARG(0);
+		o->name = (void *)ARG(1);
+		bpf_probe_read_user(&how, sizeof(how), (void *)ARG(2));
+		o->flags = how.flags;
+		o->mode = how.mode;
+		o->resolve = how.resolve;
+		break;
+	case OPENSNOOP_OPEN_BY_HANDLE_AT:
+		o->dfd = ARG(0);
+		o->flags = ARG(2);
+		break;
+	}
+#undef ARG
+}
+
+static __always_inline u32 find_call(const volatile int numbers[OPENSNOOP_CALLS], s32 nr)
+{
+	u32 call = 0;
+
+	while (call < OPENSNOOP_CALLS && numbers[call] != nr)
+		call++;
+	return call;
+}
+
+/* At the exits of those calls that this architecture has. */
+SEC("tp")
+int call__tp(struct trace_event_raw_sys_exit *ctx)
+{
+	struct task_struct *task = bk_current();
+	struct pt_regs *regs = bk_user_regs(task);
+	struct open o = { .ret = ctx->ret };
+	s32 nr = ctx->id;
+
+	if (bk_syscall_number(bk_regs_are_typed(), regs) == nr)
+		take_arguments(&o, find_call(config.numbers, nr), bk_regs_are_typed(), regs, false);
+	return returned(&o);
+}
+
+SEC("tp")
+int begin_call__tp(void *ctx)
+{
+	return begin();
+}
+
+/* ---- 32-bit callers, at every system call of everybody ---- */
+
+SEC("tp_btf/sys_exit")
+int compat__tp(u64 *ctx)
+{
+	struct task_struct *task = bk_current();
+	struct pt_regs *regs = (void *)ctx[0];
+	struct open o = { .ret = (s32)ctx[1] };
+	u32 call;
+
+	if (!bk_is_compat(bk_current_is_typed(), task))
+		return 0;
+	call = find_call(config.compat_numbers, bk_syscall_number(true, regs));
+	if (call == OPENSNOOP_CALLS)
+		return 0;
+	take_arguments(&o, call, true, regs, true);
+	return returned(&o);
+}
+
+/* ---- io_uring ---- */
+
+/* Requests to open that are not done yet, and when they were taken. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, URING_MAX);
+	__type(key, u64);
+	__type(value, u64);
+} requests SEC(".maps");
+
+unsigned long long requests_now; /* so many: nothing is looked up if there are none */
+
+static __always_inline const char *uring_name(const void *open)
+{
+	const struct io_open___delayed *newer = open;
+	const struct io_open *older = open;
+	struct filename *filename = NULL;
+	const char *name = NULL;
+
+	if (bpf_core_field_exists(newer->filename.__incomplete_filename))
+		bk_read(&filename, sizeof(filename), &newer->filename.__incomplete_filename);
+	else
+		bk_read(&filename, sizeof(filename), &older->filename);
+	if (filename)
+		bk_read(&name, sizeof(name), &filename->name);
+	return name;
+}
+
+static __always_inline int uring_taken(struct io_kiocb *req, u8 opcode)
+{
+	/* a request begins with what is particular to its kind */
+	const struct io_open *open = (void *)req;
+	struct task_struct *task = bk_current();
+	bool known = bpf_core_field_exists(req->cqe.res);
+	struct open o = { .id = (u64)req, .kind = known ? OPENSNOOP_ASKED : OPENSNOOP_SENT };
+	u64 now = 0;
+
+	if (opcode != IORING_OP_OPENAT && opcode != IORING_OP_OPENAT2)
+		return 0;
+	if (!bk_want_current(task))
+		return 0;
+	bk_read(&o.dfd, sizeof(o.dfd), &open->dfd);
+	bk_read(&o.flags, sizeof(o.flags), &open->how.flags);
+	bk_read(&o.mode, sizeof(o.mode), &open->how.mode);
+	bk_read(&o.resolve, sizeof(o.resolve), &open->how.resolve);
+	bk_read(&o.slot, sizeof(o.slot), &open->file_slot);
+	o.name = uring_name(open);
+	if (!want_flags(&o) || (!known && (config.failed || config.min_ns))) {
+		bk_leave_out();
+		return 0;
+	}
+	o.ret = -1; /* not known yet: a path is that of the directory */
+	if (known) {
+		if (config.latency)
+			now = bpf_ktime_get_ns();
+		if (bpf_map_update_elem(&requests, &o.id, &now, BPF_ANY)) {
+			bk_add(&bk_books.lost, 1);
+			return 0;
+		}
+		bk_add(&requests_now, 1);
+	}
+	send(&o, task);
+	return 0;
+}
+
+SEC("tp_btf/io_uring_submit_req")
+int uring_req(u64 *ctx)
+{
+	struct io_kiocb *req = (void *)ctx[0];
+
+	return uring_taken(req, req->opcode);
+}
+
+/* Until 6.4. Until 5.18 it has more arguments. */
+SEC("tp_btf/io_uring_submit_sqe")
+int uring_sqe(u64 *ctx)
+{
+	struct io_kiocb *req;
+
+	if (!bpf_core_field_exists(((struct io_kiocb *)0)->cqe))
+		return uring_taken((void *)ctx[1], ctx[2]);
+	req = (void *)ctx[0];
+	return uring_taken(req, req->opcode);
+}
+
+/* From 5.19: a request has its result in it. */
+SEC("tp_btf/io_uring_complete")
+int uring_done(u64 *ctx)
+{
+	struct open o = { .kind = OPENSNOOP_DONE, .id = ctx[1] };
+	struct io_kiocb *req = (void *)o.id;
+	struct task_struct *task;
+	u64 *taken;
+	s32 ret = 0;
+
+	if (!bpf_core_field_exists(req->cqe.res) || !requests_now)
+		return 0;
+	taken = bpf_map_lookup_elem(&requests, &o.id);
+	if (!taken)
+		return 0;
+	if (config.latency)
+		o.latency = bpf_ktime_get_ns() - *taken;
+	if (bpf_map_delete_elem(&requests, &o.id))
+		return 0;
+	bk_add(&requests_now, -1);
+	bk_read(&ret, sizeof(ret), &req->cqe.res);
+	bk_read(&o.slot, sizeof(o.slot), &((struct io_open *)req)->file_slot);
+	o.ret = ret;
+	task = bk_current();
+	send(&o, task);
+	return 0;
+}
+
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Paths: the names from a file up to a root, the last one first, as lib/path.c puts them together.
+ *
+ * The way goes as that of d_path() in the kernel, across mounts up to the root of the task, but takes no
+ * lock: a directory that is renamed meanwhile can give a path that never was.
+ */
+#ifndef PATH_BPF_H
+#define PATH_BPF_H
+
+#include "bk.bpf.h"
+#include "path.h"
+
+enum {
+	BK_PATH_DEPTH = 192,	   /* names and mounts */
+	BK_SB_NOUSER = 1 << 31,	   /* nobody can mount it: pipes, sockets and the like */
+	BK_NAME_MAX = 256,	   /* of one name, with its NUL */
+};
+
+/* A place of the file system: what struct path says, copied. */
+struct bk_place {
+	struct dentry *dentry;
+	struct vfsmount *mnt;
+};
+
+static __always_inline struct bk_place bk_place_of(const struct path *path)
+{
+	struct bk_place place;
+
+	bk_read(&place.dentry, sizeof(place.dentry), &path->dentry);
+	bk_read(&place.mnt, sizeof(place.mnt), &path->mnt);
+	return place;
+}
+
+/* The place of an open file of the current task; of none: no dentry. */
+static __always_inline struct bk_place bk_place_of_fd(struct task_struct *task, u32 fd)
+{
+	struct files_struct *files = bk_get(bk_current_is_typed(), task, files);
+	struct bk_place place = {};
+	struct fdtable *fdt = NULL;
+	struct file **all = NULL, *file = NULL;
+	u32 max = 0;
+
+	bk_read(&fdt, sizeof(fdt), &files->fdt);
+	bk_read(&max, sizeof(max), &fdt->max_fds);
+	bk_read(&all, sizeof(all), &fdt->fd);
+	if (fd < max)
+		bk_read(&file, sizeof(file), &all[fd]);
+	if (file)
+		place = bk_place_of(&file->f_path);
+	return place;
+}
+
+static __always_inline bool bk_is_deleted(struct dentry *dentry)
+{
+	struct hlist_bl_node **pprev = NULL;
+	struct dentry *parent = NULL;
+
+	bk_read(&pprev, sizeof(pprev), &dentry->d_hash.pprev);
+	bk_read(&parent, sizeof(parent), &dentry->d_parent);
+	return !pprev && parent != dentry;
+}
+
+/* What no directory has: the name of its file system, its own, and its number. */
+static __always_inline u64 bk_put_pseudo(char *buf, u64 at, struct dentry *dentry,
+					 struct super_block *sb, struct bk_path *p)
+{
+	struct file_system_type *type = NULL;
+	const unsigned char *name = NULL;
+	struct inode *inode = NULL;
+	const char *fs = NULL;
+	long n;
+
+	p->flags |= BK_PATH_PSEUDO;
+	bk_read(&inode, sizeof(inode), &dentry->d_inode);
+	bk_read(&p->ino, sizeof(p->ino), &inode->i_ino);
+	bk_read(&type, sizeof(type), &sb->s_type);
+	bk_read(&fs, sizeof(fs), &type->name);
+	bk_read(&name, sizeof(name), &dentry->d_name.name);
+	if (at >= BK_PATH_ROOM)
+		return at;
+	n = bpf_probe_read_kernel_str(buf + at, BK_NAME_MAX, fs);
+	at += n > 0 ? n : 0;
+	if (at >= BK_PATH_ROOM)
+		return at;
+	n = bpf_probe_read_kernel_str(buf + at, BK_NAME_MAX, name);
+	return at + (n > 0 ? n : 0);
+}
+
+/*
+ * Puts the names from a place up to a root behind each other to buf + at, each with its NUL. There must be
+ * BK_NAME_MAX bytes behind BK_PATH_ROOM. Returns where they end; p is filled in. within: up to the root of
+ * its file system, whatever is mounted where; then root does not matter.
+ */
+static __always_inline u64 bk_put_path(char *buf, u64 at, struct bk_place place,
+				       struct bk_place root, bool within, struct bk_path *p)
+{
+	struct super_block *sb = NULL;
+	unsigned long flags = 0;
+
+	bk_read(&sb, sizeof(sb), &place.mnt->mnt_sb);
+	bk_read(&flags, sizeof(flags), &sb->s_flags);
+	bk_read(&p->dev, sizeof(p->dev), &sb->s_dev);
+	if (flags & BK_SB_NOUSER)
+		return bk_put_pseudo(buf, at, place.dentry, sb, p);
+	if (bk_is_deleted(place.dentry))
+		p->flags |= BK_PATH_DELETED;
+	for (u32 i = 0; i < BK_PATH_DEPTH; i++) {
+		struct dentry *top = NULL, *up = NULL;
+		const unsigned char *name = NULL;
+		long n;
+
+		/* all ways to get here are one for the verifier */
+		bk_forget(at, place.dentry);
+		if (!within && place.dentry == root.dentry && place.mnt == root.mnt)
+			return at;
+		if (!within)
+			bk_read(&top, sizeof(top), &place.mnt->mnt_root);
+		if (place.dentry == top) {
+			struct mount *m, *parent = NULL;
+
+			m = (void *)place.mnt - bpf_core_field_offset(struct mount, mnt);
+			bk_read(&parent, sizeof(parent), &m->mnt_parent);
+			if (parent == m)
+				break;
+			bk_read(&place.dentry, sizeof(place.dentry), &m->mnt_mountpoint);
+			place.mnt = (void *)parent + bpf_core_field_offset(struct mount, mnt);
+			continue;
+		}
+		bk_read(&up, sizeof(up), &place.dentry->d_parent);
+		if (up == place.dentry)
+			break;
+		bk_read(&name, sizeof(name), &place.dentry->d_name.name);
+		if (i == BK_PATH_DEPTH - 1 || at >= BK_PATH_ROOM) {
+			p->flags |= BK_PATH_CUT;
+			return at;
+		}
+		n = bpf_probe_read_kernel_str(buf + at, BK_NAME_MAX, name);
+		at += n > 0 ? n : 0;
+		place.dentry = up;
+	}
+	if (!within)
+		p->flags |= BK_PATH_OUTSIDE;
+	return at;
+}
+
+#endif

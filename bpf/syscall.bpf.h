@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The system call that the current task is in: its arguments, which are still there when it returns. */
+#ifndef SYSCALL_BPF_H
+#define SYSCALL_BPF_H
+
+#include "bk.bpf.h"
+
+enum {
+	BK_THREAD_SIZE = 16 << 10, /* of x86-64 and aarch64, but of kernels with KASAN */
+	BK_TS_COMPAT = 2,	   /* x86: thread_info.status */
+	BK_TIF_32BIT = 1 << 22,	   /* aarch64: thread_info.flags */
+};
+
+#define bk_regs_are_typed() bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)
+#define bk_on_x86() bpf_core_field_exists(((struct pt_regs___x86 *)0)->orig_ax)
+
+/*
+ * What user space had in its registers. Before 5.15 they are looked for where they must be: bk_syscall_number()
+ * tells if they were there.
+ */
+static __always_inline struct pt_regs *bk_user_regs(struct task_struct *task)
+{
+	if (bk_regs_are_typed())
+		return (void *)bpf_task_pt_regs(task);
+	return bk_get(bk_current_is_typed(), task, stack) + BK_THREAD_SIZE -
+	       bpf_core_type_size(struct pt_regs);
+}
+
+#define bk_reg(typed, regs, flavour, member) bk_get(typed, (struct pt_regs___##flavour *)(regs), member)
+
+/* Of the call; typed: whether regs are a typed pointer. */
+static __always_inline s32 bk_syscall_number(const bool typed, struct pt_regs *regs)
+{
+	if (bk_on_x86())
+		return bk_reg(typed, regs, x86, orig_ax);
+	return bk_reg(typed, regs, arm64, syscallno);
+}
+
+/* One of the first four arguments, a constant; compat: of a 32-bit caller. */
+static __always_inline u64 bk_syscall_arg(const bool typed, struct pt_regs *regs, int i, bool compat)
+{
+	if (!bk_on_x86())
+		return i ? bk_reg(typed, regs, arm64, regs[i]) : bk_reg(typed, regs, arm64, orig_x0);
+	if (compat)
+		return (u32)(i == 0 ? bk_reg(typed, regs, x86, bx) : i == 1 ? bk_reg(typed, regs, x86, cx) :
+			     i == 2 ? bk_reg(typed, regs, x86, dx) : bk_reg(typed, regs, x86, si));
+	return i == 0 ? bk_reg(typed, regs, x86, di) : i == 1 ? bk_reg(typed, regs, x86, si) :
+	       i == 2 ? bk_reg(typed, regs, x86, dx) : bk_reg(typed, regs, x86, r10);
+}
+
+/* Is the task in a call of the 32-bit kind? */
+static __always_inline bool bk_is_compat(const bool typed, struct task_struct *task)
+{
+	if (bk_on_x86())
+		return bk_get(typed, task, thread_info.status) & BK_TS_COMPAT;
+	return bk_get(typed, task, thread_info.flags) & BK_TIF_32BIT;
+}
+
+#endif

@@ -1,0 +1,586 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* opensnoop: one line each time a file is opened, or could not be. */
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bk.h"
+#include "opensnoop.h"
+#include "opensnoop.skel.h"
+
+/* ---- flags ---- */
+
+#ifndef O_TMPFILE
+#define O_TMPFILE (020000000 | O_DIRECTORY)
+#endif
+
+/* What the C library hides from 64-bit programs. The kernel sets it for them, so it says nothing. */
+#ifdef __aarch64__
+#define LARGE 0400000
+#else
+#define LARGE 0100000
+#endif
+
+static const char *const flag_names[] = {
+	"O_RDONLY", "O_WRONLY",	   "O_RDWR",	"O_CREAT",  "O_EXCL",	  "O_NOCTTY",  "O_TRUNC",
+	"O_APPEND", "O_NONBLOCK",  "O_DSYNC",	"O_SYNC",   "O_ASYNC",	  "O_DIRECT",  "O_DIRECTORY",
+	"O_NOFOLLOW", "O_NOATIME", "O_CLOEXEC", "O_PATH",   "O_TMPFILE",  NULL
+};
+
+/* Of O_SYNC and O_TMPFILE, the bit that only they have. */
+enum { OWN_SYNC = O_SYNC & ~O_DSYNC, OWN_TMPFILE = O_TMPFILE & ~O_DIRECTORY };
+
+static const uint32_t flag_bits[] = {
+	0,	   0,	       0,	  O_CREAT, O_EXCL,   O_NOCTTY,	   O_TRUNC,
+	O_APPEND,  O_NONBLOCK, O_DSYNC,	  OWN_SYNC, FASYNC, O_DIRECT, O_DIRECTORY,
+	O_NOFOLLOW, O_NOATIME, O_CLOEXEC, O_PATH,  OWN_TMPFILE,
+};
+
+enum { ACCESS_MODES = 3 };
+
+_Static_assert(ARRAY_LEN(flag_names) == ARRAY_LEN(flag_bits) + 1, "each name has a bit");
+
+/* ---- options ---- */
+
+static struct {
+	bool wall, show_uid, failed, show_flags, full, host, write, latency, compat;
+	const char *name, *prefix, *glob;
+	uint64_t flags, min_ns;
+} opt;
+
+static const struct bk_opt opts[] = {
+	BK_FLAG('T', "time", &opt.wall, "a column with the time of day"),
+	BK_FLAG('U', "show-uid", &opt.show_uid, "a column with the user's number"),
+	BK_FLAG('x', "failed", &opt.failed, "only opens that failed"),
+	BK_LETTER('t', "tid"),
+	BK_LETTER('u', "uid"),
+	BK_STR('n', "name", &opt.name, "PATTERN", "only commands of such a name; *, ? and [] as in the shell"),
+	BK_FLAG('e', "flags", &opt.show_flags, "columns with the flags and the mode"),
+	BK_SET('f', "flag", &opt.flags, flag_names, "FLAG,...", "only opens with one of these flags"),
+	BK_FLAG(0, "write", &opt.write, "only for writing"),
+	BK_FLAG('F', "full-path", &opt.full, "whole paths, as the process sees them from its root"),
+	BK_FLAG(0, "host-path", &opt.host, "whole paths, as they are from our root"),
+	BK_STR(0, "prefix", &opt.prefix, "TEXT", "only paths that begin so"),
+	BK_STR(0, "glob", &opt.glob, "PATTERN", "only such paths; *, ? and [] as in the shell, * with slashes"),
+	BK_FLAG(0, "latency", &opt.latency, "a column with the time that the call took"),
+	BK_DURATION(0, "min", &opt.min_ns, "TIME", "only calls that took at least so long"),
+	BK_FLAG(0, "compat", &opt.compat, "with the probe tp: 32-bit programs, too; costs something at each system call"),
+	BK_LETTER('c', "cgroup"),
+	BK_LETTER('b', "buffer"),
+	{ .type = BK_OPT_END }
+};
+
+/* ---- one line an open ---- */
+
+/* One open, as it is shown. */
+struct shown {
+	uint64_t has; /* which of the members below mean something */
+	uint64_t time, latency_ns;
+	uint32_t pid, tid, uid, flags, mode, error;
+	int32_t ret, dfd;
+	char comm[16];
+	const char *path, *name, *via;
+	bool cut, deleted, outside, direct;
+};
+
+enum {
+	H_FD = 1 << 0,
+	H_ERROR = 1 << 1,
+	H_LATENCY = 1 << 2,
+	H_MODE = 1 << 3,
+	H_DFD = 1 << 4,
+	H_CUT = 1 << 5,
+	H_DELETED = 1 << 6,
+	H_OUTSIDE = 1 << 7,
+	H_DIRECT = 1 << 8,
+	H_FAILED = H_ERROR,
+};
+
+static void put_fd(struct bk_out *o, const void *rec)
+{
+	const struct shown *s = rec;
+
+	if (s->has & H_FD)
+		bk_put_u64(o, s->ret);
+	else
+		bk_puts(o, s->has & H_FAILED ? "-1" : "?");
+}
+
+static void put_error(struct bk_out *o, const void *rec)
+{
+	const struct shown *s = rec;
+	const char *name = s->has & H_FAILED ? bk_errno_name(s->error) : s->has & H_FD ? "0" : "?";
+
+	if (name)
+		bk_puts(o, name);
+	else
+		bk_put_u64(o, s->error);
+}
+
+/* Between the names: a bar in the table, a comma in the list. */
+static void put_flags(struct bk_out *o, const void *rec)
+{
+	const struct shown *s = rec;
+	uint32_t flags = s->flags & ~LARGE, mode = flags & O_ACCMODE, rest;
+	const char *between = o->json ? "\",\"" : "|";
+
+	bk_puts(o, o->json ? "[\"" : "");
+	bk_puts(o, mode < ACCESS_MODES ? flag_names[mode] : "O_ACCMODE");
+	rest = flags & ~O_ACCMODE;
+	/* these contain another one */
+	if (rest & OWN_SYNC)
+		rest &= ~O_DSYNC;
+	if (rest & OWN_TMPFILE)
+		rest &= ~O_DIRECTORY;
+	for (size_t i = ACCESS_MODES; i < ARRAY_LEN(flag_bits); i++) {
+		if (!(rest & flag_bits[i]))
+			continue;
+		rest &= ~flag_bits[i];
+		bk_puts(o, between);
+		bk_puts(o, flag_names[i]);
+	}
+	if (rest) {
+		bk_puts(o, between);
+		bk_printf(o, "%#x", rest);
+	}
+	bk_puts(o, o->json ? "\"]" : "");
+}
+
+static void put_mode(struct bk_out *o, const void *rec)
+{
+	const struct shown *s = rec;
+
+	if (s->has & H_MODE)
+		bk_printf(o, o->json ? "\"%04o\"" : "%04o", s->mode & 07777);
+	else
+		bk_puts(o, o->json ? "null" : "-");
+}
+
+static void put_latency(struct bk_out *o, const void *rec)
+{
+	const struct shown *s = rec;
+
+	if (s->has & H_LATENCY)
+		bk_put_u64(o, s->latency_ns / 1000);
+	else
+		bk_putc(o, '-');
+}
+
+static void put_errno_name(struct bk_out *o, const void *rec)
+{
+	const char *name = bk_errno_name(((const struct shown *)rec)->error);
+
+	bk_putc(o, '"');
+	bk_puts(o, name ? name : "?");
+	bk_putc(o, '"');
+}
+
+enum { C_TIME, C_UID, C_FLAGS = 6, C_MODE, C_LATENCY };
+
+/* init() takes the headings of those away that are not asked for. */
+static struct bk_col cols[] = {
+	[C_TIME] = BK_COL("TIME", "time", BK_COL_TIME, -15, struct shown, time),
+	[C_UID] = BK_COL("UID", "uid", BK_COL_U32, -6, struct shown, uid),
+	BK_COL("PID", "pid", BK_COL_U32, -7, struct shown, pid),
+	BK_COL("COMM", "comm", BK_COL_STR, -16, struct shown, comm),
+	{ .head = "FD", .width = 4, .put = put_fd, .kind = BK_COL_S32 },
+	{ .head = "ERR", .width = -8, .put = put_error, .kind = BK_COL_S32 },
+	[C_FLAGS] = { .head = "FLAGS", .name = "flags", .width = -20, .put = put_flags, .kind = BK_COL_U32 },
+	[C_MODE] = { .head = "MODE", .width = -4, .put = put_mode, .kind = BK_COL_U32 },
+	[C_LATENCY] = { .head = "LAT(us)", .width = 7, .put = put_latency, .kind = BK_COL_U64 },
+	BK_COL("PATH", "path", BK_COL_PTR, 0, struct shown, path),
+	BK_COL(NULL, "tid", BK_COL_U32, 0, struct shown, tid),
+	BK_COL_IF(H_FD, NULL, "fd", BK_COL_S32, 0, struct shown, ret),
+	BK_COL_IF(H_ERROR, NULL, "errno", BK_COL_U32, 0, struct shown, error),
+	{ .name = "error", .kind = BK_COL_U32, .has = H_ERROR, .put = put_errno_name },
+	{ .name = "mode", .kind = BK_COL_U32, .has = H_MODE, .put = put_mode },
+	BK_COL_IF(H_LATENCY, NULL, "latency_ns", BK_COL_U64, 0, struct shown, latency_ns),
+	BK_COL(NULL, "name", BK_COL_PTR, 0, struct shown, name),
+	BK_COL_IF(H_DFD, NULL, "dirfd", BK_COL_S32, 0, struct shown, dfd),
+	BK_COL(NULL, "via", BK_COL_PTR, 0, struct shown, via),
+	BK_COL_IF(H_DIRECT, NULL, "direct", BK_COL_BOOL, 0, struct shown, direct),
+	BK_COL_IF(H_CUT, NULL, "path_cut", BK_COL_BOOL, 0, struct shown, cut),
+	BK_COL_IF(H_DELETED, NULL, "deleted", BK_COL_BOOL, 0, struct shown, deleted),
+	BK_COL_IF(H_OUTSIDE, NULL, "unreachable", BK_COL_BOOL, 0, struct shown, outside),
+	{ .kind = BK_COL_END }
+};
+
+/* ---- before load ---- */
+
+#ifdef __x86_64__
+#define NUMBERS(x86, arm, compat_x86, compat_arm) x86, compat_x86
+#elif defined(__aarch64__)
+#define NUMBERS(x86, arm, compat_x86, compat_arm) arm, compat_arm
+#else
+#error "the numbers of the system calls of this architecture are not known here"
+#endif
+
+/* The numbers, and those for 32-bit callers: the kernel's syscall_32.tbl and unistd32.h. */
+static const struct {
+	const char *name;
+	int number, compat;
+} calls[OPENSNOOP_CALLS] = {
+	[OPENSNOOP_OPENAT] = { "openat", NUMBERS(257, 56, 295, 322) },
+	[OPENSNOOP_OPEN] = { "open", NUMBERS(2, -1, 5, 5) },
+	[OPENSNOOP_CREAT] = { "creat", NUMBERS(85, -1, 8, 8) },
+	[OPENSNOOP_OPENAT2] = { "openat2", NUMBERS(437, 437, 437, 437) },
+	[OPENSNOOP_OPEN_BY_HANDLE_AT] = { "open_by_handle_at", NUMBERS(304, 265, 342, 371) },
+};
+
+static int init(struct bk_run *run)
+{
+	if (opt.prefix && strlen(opt.prefix) >= OPENSNOOP_NAME_SHORT) {
+		bk_error("--prefix: '%s' is longer than the %d bytes that are compared", opt.prefix,
+			 OPENSNOOP_NAME_SHORT - 1);
+		return -EINVAL;
+	}
+	if (opt.wall)
+		run->opts.timestamp = BK_TIME_WALL;
+	opt.full |= opt.host;
+	opt.latency |= opt.min_ns > 0;
+	if (!opt.show_uid)
+		cols[C_UID].head = NULL;
+	if (!opt.show_flags)
+		cols[C_FLAGS].head = cols[C_MODE].head = NULL;
+	if (!opt.latency)
+		cols[C_LATENCY].head = NULL;
+	return 0;
+}
+
+/* Programs named begin_WHAT are there for the latency. */
+static void choose_programs(struct bpf_object *obj)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, obj) {
+		const char *name = bpf_program__name(p);
+
+		if ((!strncmp(name, "begin_", 6) && !opt.latency) ||
+		    (!strcmp(name, "compat__tp") && !opt.compat))
+			bpf_program__set_autoload(p, false);
+	}
+}
+
+static int configure(struct bk_run *run, void *skel)
+{
+	struct opensnoop_bpf *s = skel;
+	struct opensnoop_config *c = (struct opensnoop_config *)&s->rodata->config;
+	int err = 0;
+
+	c->full = opt.full;
+	c->host = opt.host;
+	c->time = run->out->json || run->opts.timestamp != BK_TIME_NONE;
+	c->uid = run->out->json || opt.show_uid;
+	c->failed = opt.failed;
+	c->write = opt.write;
+	c->latency = opt.latency;
+	c->min_ns = opt.min_ns;
+	for (size_t i = 0; flag_names[i]; i++)
+		if (opt.flags >> i & 1) {
+			c->modes |= i < ACCESS_MODES ? 1 << i : 0;
+			c->flags |= flag_bits[i];
+		}
+	/* a path is put together by the reader, so it is compared there, too */
+	if (opt.prefix && !opt.full) {
+		c->prefix_len = strlen(opt.prefix);
+		memcpy(c->prefix, opt.prefix, c->prefix_len);
+		memset(c->prefix_mask, 0xff, c->prefix_len);
+	}
+	for (size_t i = 0; i < OPENSNOOP_CALLS; i++) {
+		c->numbers[i] = calls[i].number;
+		c->compat_numbers[i] = calls[i].compat;
+	}
+	if (opt.compat)
+		run->blind = NULL;
+	choose_programs(run->obj);
+	if (!opt.latency)
+		err = bpf_map__set_autocreate(s->maps.calls, false);
+	if (!err && !opt.full)
+		err = bpf_map__set_autocreate(s->maps.records, false);
+	return err;
+}
+
+/* On the rung tp, where there are such calls. */
+static int attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge)
+{
+	char name[64];
+	int err;
+
+	if (bpf_program__fd(prog) < 0)
+		return 0;
+	for (size_t i = 0; i < OPENSNOOP_CALLS; i++) {
+		if (calls[i].number < 0)
+			continue;
+		snprintf(name, sizeof(name), "sys_%s_%s", edge, calls[i].name);
+		err = bk_attach_tracepoint(run, prog, "syscalls", name);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int attach(struct bk_run *run, void *skel)
+{
+	struct opensnoop_bpf *s = skel;
+	int err = attach_calls(run, s->progs.begin_call__tp, "enter");
+
+	err = err ? err : attach_calls(run, s->progs.call__tp, "exit");
+	return err ? err : bk_attach(run);
+}
+
+/* ---- io_uring: what was asked for, and what came of it ---- */
+
+/* Requests that are not done yet, by their id; at most as many as the program remembers. */
+static struct {
+	struct pending {
+		struct opensnoop_event *e;
+		size_t len;
+	} *all;
+	size_t n, room;
+} pending;
+
+static int remember(const struct opensnoop_event *e, size_t len)
+{
+	struct opensnoop_event *own = malloc(len);
+	size_t i;
+
+	for (i = 0; i < pending.n && pending.all[i].e->id != e->id; i++)
+		;
+	if (own && i == pending.room) {
+		size_t room = pending.room ? 2 * pending.room : 16;
+		struct pending *all = reallocarray(pending.all, room, sizeof(*all));
+
+		if (all) {
+			pending.all = all;
+			pending.room = room;
+		}
+	}
+	if (!own || i == pending.room) {
+		free(own);
+		return -ENOMEM;
+	}
+	memcpy(own, e, len);
+	if (i < pending.n) /* what came of the last one with this id was lost */
+		free(pending.all[i].e);
+	else
+		pending.n++;
+	pending.all[i] = (struct pending){ own, len };
+	return 0;
+}
+
+/* The caller frees it. NULL: it was lost, or none of those that are asked for. */
+static struct opensnoop_event *recall(uint64_t id, size_t *len)
+{
+	for (size_t i = 0; i < pending.n; i++) {
+		struct pending p = pending.all[i];
+
+		if (p.e->id != id)
+			continue;
+		pending.all[i] = pending.all[--pending.n];
+		*len = p.len;
+		return p.e;
+	}
+	return NULL;
+}
+
+/* ---- an event ---- */
+
+struct names {
+	char given[OPENSNOOP_NAME_MAX + 8];
+	char path[3 * BK_PATH_MAX];
+};
+
+static void append(char *buf, size_t size, const char *s)
+{
+	size_t n = strlen(buf);
+
+	if (n < size - 1)
+		strncat(buf, s, size - n - 1);
+}
+
+/* The path of the file, or that of a directory and the name that begins in it. */
+static const char *full_path(const struct opensnoop_event *e, const struct bk_path *p, const char *names,
+			     size_t len, const char *given, char *buf, size_t size)
+{
+	const char *mount, *rest;
+	char within[2 * BK_PATH_MAX];
+	struct bk_path only = *p;
+
+	if (!(p->flags & BK_PATH_SET))
+		return given;
+	if (!opt.host || p->flags & (BK_PATH_PSEUDO | BK_PATH_CUT)) {
+		bk_path_text(p, names, len, buf, size);
+	} else {
+		only.flags &= ~BK_PATH_DELETED;
+		bk_path_text(&only, names, len, within, sizeof(within));
+		*buf = 0;
+		if (bk_mount_find(p->dev, within, &mount, &rest)) {
+			append(buf, size, strcmp(mount, "/") || !strcmp(rest, "") ? mount : "");
+			append(buf, size, strcmp(rest, "/") ? rest : "");
+		} else {
+			append(buf, size, "(unreachable)");
+			append(buf, size, within);
+		}
+		if (p->flags & BK_PATH_DELETED)
+			append(buf, size, " (deleted)");
+	}
+	if (p->flags & BK_PATH_OF_FILE)
+		return buf;
+	if (*given != '/' && (!*buf || buf[strlen(buf) - 1] != '/'))
+		append(buf, size, "/");
+	else if (*given == '/' && *buf && buf[strlen(buf) - 1] == '/')
+		buf[strlen(buf) - 1] = 0;
+	append(buf, size, given);
+	return buf;
+}
+
+static void show_result(struct shown *s, const struct opensnoop_event *e)
+{
+	if (e->kind == OPENSNOOP_SENT)
+		return;
+	s->ret = e->ret;
+	if (e->ret >= 0)
+		s->has |= H_FD;
+	else
+		s->has |= H_ERROR;
+	s->error = e->ret < 0 ? -(int64_t)e->ret : 0;
+}
+
+static bool is_wanted(const struct shown *s)
+{
+	if (opt.name && fnmatch(opt.name, s->comm, 0))
+		return false;
+	if (opt.prefix && opt.full && strncmp(s->path, opt.prefix, strlen(opt.prefix)))
+		return false;
+	if (opt.glob && fnmatch(opt.glob, s->path, 0))
+		return false;
+	return true;
+}
+
+/* asked: what io_uring was asked for, if that is what done has come of; else the same event. */
+static void show(struct bk_run *run, const struct opensnoop_event *asked, const struct opensnoop_event *done)
+{
+	static const char *const via[OPENSNOOP_KINDS] = { NULL, "open_by_handle_at", "io_uring", "io_uring", "io_uring" };
+	static struct names names;
+	const struct opensnoop_event *where = done->path.flags & BK_PATH_SET ? done : asked;
+	size_t given = asked->name_len == OPENSNOOP_NO_NAME ? 0 : asked->name_len;
+	struct shown s = {
+		.time = done->time,
+		.latency_ns = done->latency,
+		.pid = asked->pid,
+		.tid = asked->tid,
+		.uid = asked->uid,
+		.flags = asked->flags,
+		.mode = asked->mode,
+		.dfd = asked->dfd,
+		.via = via[asked->kind],
+		.direct = asked->slot != 0,
+	};
+
+	memcpy(s.comm, asked->comm, sizeof(s.comm));
+	memcpy(names.given, asked->data, given);
+	names.given[given] = 0;
+	if (!given)
+		strcpy(names.given, "?");
+	show_result(&s, done);
+	if (asked->slot && s.has & H_FD) {
+		s.has |= H_DIRECT;
+		s.ret = asked->slot == OPENSNOOP_ANY_SLOT ? done->ret : asked->slot - 1;
+	}
+	s.path = full_path(asked, &where->path, where->data + (where->name_len == OPENSNOOP_NO_NAME ? 0 : where->name_len),
+			   where->path_len, names.given, names.path, sizeof(names.path));
+	s.name = s.path != names.given && given ? names.given : NULL;
+	s.cut = where->path.flags & BK_PATH_CUT;
+	s.deleted = where->path.flags & BK_PATH_DELETED;
+	s.outside = where->path.flags & BK_PATH_OUTSIDE;
+	s.has |= (s.latency_ns ? H_LATENCY : 0) | (s.cut ? H_CUT : 0) | (s.deleted ? H_DELETED : 0) |
+		 (s.outside ? H_OUTSIDE : 0) | (asked->flags & (O_CREAT | OWN_TMPFILE) ? H_MODE : 0) |
+		 (asked->dfd != AT_FDCWD ? H_DFD : 0);
+	if (is_wanted(&s))
+		bk_emit(run, run->cols, "open", &s);
+	else
+		run->left_out++;
+}
+
+static bool is_whole(const struct opensnoop_event *e, size_t len)
+{
+	size_t name;
+
+	if (len < sizeof(*e) || e->kind >= OPENSNOOP_KINDS)
+		return false;
+	name = e->name_len == OPENSNOOP_NO_NAME ? 0 : e->name_len;
+	return name <= OPENSNOOP_NAME_MAX && name + e->path_len <= len - sizeof(*e);
+}
+
+static int event(struct bk_run *run, const void *rec, size_t len)
+{
+	const struct opensnoop_event *e = rec;
+	struct opensnoop_event *asked;
+	size_t asked_len;
+
+	if (!is_whole(e, len))
+		return -EPROTO;
+	if (e->kind == OPENSNOOP_ASKED)
+		return remember(e, len);
+	if (e->kind != OPENSNOOP_DONE) {
+		show(run, e, e);
+		return 0;
+	}
+	asked = recall(e->id, &asked_len);
+	if (!asked)
+		return 0;
+	if ((opt.failed && e->ret >= 0) || e->latency < opt.min_ns)
+		run->left_out++;
+	else
+		show(run, asked, e);
+	free(asked);
+	return 0;
+}
+
+static void fini(struct bk_run *run)
+{
+	(void)run;
+	for (size_t i = 0; i < pending.n; i++)
+		free(pending.all[i].e);
+	free(pending.all);
+	bk_mount_forget();
+}
+
+BK_SKEL(opensnoop);
+
+static const char *const probes[] = { "fexit", "tp", NULL };
+
+static const char *const blind[] = {
+	NULL,
+	"opens of 32-bit programs without --compat",
+};
+
+/* io_uring may be missing, and its tracepoints differ. */
+static const char *const optional[] = { "uring_req", "uring_sqe", "uring_done", NULL };
+
+const struct bk_tool opensnoop_tool = {
+	.name = "opensnoop",
+	.summary = "Show each file that is opened",
+	.examples = "opensnoop\tone line an open\n"
+		    "opensnoop -T -x\twith the time; only those that failed\n"
+		    "opensnoop -F --prefix /etc --write\twhole paths; what is written there\n"
+		    "opensnoop -e -n 'nginx*' --json\twith flags, by command, as JSON lines\n",
+	.group = BK_GROUP_FILE,
+	.common = BK_TASK | BK_COUNT | BK_TIMESTAMP | BK_BUFFER,
+	.needs = BK_NEED_EVENTS,
+	.timestamp = BK_TIME_NONE,
+	.probes = probes,
+	.blind = blind,
+	.optional = optional,
+	.opts = opts,
+	.cols = cols,
+	.skel = &skel,
+	.init = init,
+	.configure = configure,
+	.attach = attach,
+	.event = event,
+	.fini = fini,
+};

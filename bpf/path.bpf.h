@@ -12,7 +12,7 @@
 #include "path.h"
 
 enum {
-	BK_PATH_DEPTH = 192,	   /* names and mounts */
+	BK_PATH_DEPTH = 128,	   /* names and mounts */
 	BK_SB_NOUSER = 1 << 31,	   /* nobody can mount it: pipes, sockets and the like */
 	BK_NAME_MAX = 256,	   /* of one name, with its NUL */
 };
@@ -87,6 +87,15 @@ static __always_inline u64 bk_put_pseudo(char *buf, u64 at, struct dentry *dentr
 	return at + (n > 0 ? n : 0);
 }
 
+/* Calculated: each part of a condition is a branch, that is two ways for the verifier. */
+static __always_inline bool is_same_place(struct bk_place a, struct bk_place b)
+{
+	u64 differs = ((u64)a.dentry ^ (u64)b.dentry) | ((u64)a.mnt ^ (u64)b.mnt);
+
+	bk_hide(differs);
+	return !differs;
+}
+
 /*
  * Puts the names from a place up to a root behind each other to buf + at, each with its NUL. There must be
  * BK_NAME_MAX bytes behind BK_PATH_ROOM. Returns where they end; p is filled in. within: up to the root of
@@ -105,18 +114,17 @@ static __always_inline u64 bk_put_path(char *buf, u64 at, struct bk_place place,
 		return bk_put_pseudo(buf, at, place.dentry, sb, p);
 	if (bk_is_deleted(place.dentry))
 		p->flags |= BK_PATH_DELETED;
+	bk_forget(at, place.dentry);
 	for (u32 i = 0; i < BK_PATH_DEPTH; i++) {
 		struct dentry *top = NULL, *up = NULL;
 		const unsigned char *name = NULL;
-		long n;
+		s64 n;
 
-		/* all ways to get here are one for the verifier */
-		bk_forget(at, place.dentry);
-		if (!within && place.dentry == root.dentry && place.mnt == root.mnt)
+		if (!within && is_same_place(place, root))
 			return at;
 		if (!within)
 			bk_read(&top, sizeof(top), &place.mnt->mnt_root);
-		if (place.dentry == top) {
+		if (!within && place.dentry == top) {
 			struct mount *m, *parent = NULL;
 
 			m = (void *)place.mnt - bpf_core_field_offset(struct mount, mnt);
@@ -136,7 +144,9 @@ static __always_inline u64 bk_put_path(char *buf, u64 at, struct bk_place place,
 			return at;
 		}
 		n = bpf_probe_read_kernel_str(buf + at, BK_NAME_MAX, name);
-		at += n > 0 ? n : 0;
+		at += n & ~(n >> 63);
+		/* all ways to the next round are one for the verifier */
+		bk_forget(at, up);
 		place.dentry = up;
 	}
 	if (!within)

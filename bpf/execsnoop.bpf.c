@@ -7,11 +7,21 @@
  * arguments are where it will find them: the kernel has just written that memory, so it is there.
  * What the caller does with his own copy is never seen. The name is read from there, too: reading
  * kernel memory is not allowed everywhere.
+ *
+ * Calls that failed are seen when they return: the registers and the memory of the caller are as they were then.
  */
-#include "bk.bpf.h"
 #include "execsnoop.h"
+#include "path.bpf.h"
+#include "syscall.bpf.h"
 
-enum { PRESERVE_ARGV0 = 1 << 3 }; /* linux_binprm.interp_flags, from 5.12 */
+enum {
+	PRESERVE_ARGV0 = 1 << 3,   /* linux_binprm.interp_flags, from 5.12 */
+	SIGNAL_GROUP_EXIT = 1 << 2, /* signal_struct.flags */
+	TASK_DEAD = 0x80,	   /* task_struct.__state */
+	ARGS_MAX = 256,		   /* of a call that failed, so many are read */
+	CALLS_MAX = 16384,
+	RUNNING_MAX = 65536,
+};
 
 const volatile struct execsnoop_config config;
 
@@ -27,15 +37,19 @@ static __always_inline u64 name_size(struct linux_binprm *bprm)
 
 /* The name comes first, then so many bytes of the arguments. */
 static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 args_room, u64 args,
-				 struct task_struct *task, struct linux_binprm *bprm, u32 tid)
+				 struct task_struct *task, struct linux_binprm *bprm, u32 tid,
+				 u64 now, u64 duration)
 {
 	struct mm_struct *mm = task->mm;
 	struct task_struct *parent = task->real_parent;
 	long n;
 
-	e->time = bpf_ktime_get_ns();
+	e->head.kind = EXECSNOOP_EXEC;
+	e->ret = 0;
+	e->head.time = now;
+	e->duration = duration;
 	e->cgroup = task->cgroups->dfl_cgrp->kn->id;
-	e->pid = task->tgid;
+	e->head.pid = task->tgid;
 	e->ppid = parent->tgid;
 	e->uid = task->cred->uid.val;
 	e->tid = tid;
@@ -58,6 +72,76 @@ static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 a
 		e->args_len = args;
 }
 
+/* ---- how long the call took ---- */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, CALLS_MAX);
+	__type(key, u32);
+	__type(value, u64);
+} calls SEC(".maps");
+
+SEC("tp")
+int begin_call(void *ctx)
+{
+	u64 now = bpf_ktime_get_ns();
+	u32 tid = bpf_get_current_pid_tgid();
+
+	bpf_map_update_elem(&calls, &tid, &now, BPF_ANY);
+	return 0;
+}
+
+static __always_inline u64 call_duration(u32 tid, u64 now)
+{
+	u64 *began, ns;
+
+	if (!config.duration)
+		return 0;
+	began = bpf_map_lookup_elem(&calls, &tid);
+	if (!began)
+		return 0;
+	ns = now - *began;
+	bpf_map_delete_elem(&calls, &tid);
+	return ns;
+}
+
+/* ---- paths ---- */
+
+struct path_record {
+	u64 words[(sizeof(struct execsnoop_path) + BK_PATH_ROOM + BK_NAME_MAX) / 8];
+};
+
+/* One for execs and one for calls that failed: on newer kernels two programs can take turns on a CPU. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 3);
+	__type(key, u32);
+	__type(value, struct path_record);
+} paths SEC(".maps");
+
+/* It comes before the exec, and is not that: if it is lost nothing but the path is. */
+static __always_inline void send_path(struct bk_place place, const struct path *from, u32 kind, u32 which, u32 pid,
+				      u64 now)
+{
+	struct execsnoop_path *r = bpf_map_lookup_elem(&paths, &which);
+	u64 end;
+
+	if (!r)
+		return;
+	r->head.time = now;
+	r->head.kind = kind;
+	r->head.pid = pid;
+	r->path.ino = 0;
+	r->path.dev = 0;
+	r->path.flags = BK_PATH_SET;
+	end = bk_put_path(r->data, 0, place, bk_place_of(from), false, &r->path);
+	bk_hide(end);
+	if (end <= BK_PATH_ROOM + BK_NAME_MAX)
+		bk_try_output(r, sizeof(*r) + end);
+}
+
+/* ---- execs ---- */
+
 /* One record of a size that it fits into; most fit into the smallest. */
 #define send_as(name_room, args_room)								\
 	do {											\
@@ -67,11 +151,133 @@ static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 a
 			break;									\
 		__e = bk_reserve(sizeof(*__e) + (name_room) + (args_room));			\
 		if (__e) {									\
-			fill(__e, name_room, args_room, args, task, bprm, tid);			\
+			fill(__e, name_room, args_room, args, task, bprm, tid, now, duration);	\
 			bk_submit(__e);								\
 		}										\
 		return 0;									\
 	} while (0)
+
+/* ---- processes that were executed, until they exit ---- */
+
+struct process {
+	struct execsnoop_exit e; /* what is known of its end; the time of CPU adds up */
+	u64 dying;		 /* threads that have exited, but still run */
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, RUNNING_MAX);
+	__type(key, u32);
+	__type(value, struct process);
+} running SEC(".maps");
+
+/* Threads of these that have exited, but still run: address of the task, to the process. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, CALLS_MAX);
+	__type(key, u64);
+	__type(value, u32);
+} dying SEC(".maps");
+
+unsigned long long unwatched; /* processes or threads for which there was no room */
+
+/* It has one thread now. If it was executed before, its time goes on. */
+static __always_inline void remember(struct task_struct *task, u64 now)
+{
+	u32 pid = task->tgid;
+	struct process *known = bpf_map_lookup_elem(&running, &pid), p = {};
+
+	if (known) {
+		known->e.since = now;
+		return;
+	}
+	p.e.since = now;
+	p.e.cpu_ns = task->signal->sum_sched_runtime;
+	if (bpf_map_update_elem(&running, &pid, &p, BPF_ANY))
+		bk_add(&unwatched, 1);
+}
+
+static __always_inline void note_end(struct execsnoop_exit *e, struct task_struct *task, u32 pid)
+{
+	struct task_struct *leader = task->group_leader;
+	struct signal_struct *signal = task->signal;
+
+	e->head.time = bpf_ktime_get_ns();
+	e->head.kind = EXECSNOOP_EXIT;
+	e->head.pid = pid;
+	e->code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
+	e->ppid = task->real_parent->tgid;
+	e->uid = task->cred->uid.val;
+	e->pad = 0;
+	bk_comm_of(true, leader, e->comm);
+}
+
+/* Each thread passes this before the switch for which it is dead. */
+SEC("tp_btf/sched_process_exit")
+int exited(u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[0];
+	u64 key = (u64)task;
+	u32 pid = task->tgid;
+	struct process *p = bpf_map_lookup_elem(&running, &pid);
+
+	if (!p)
+		return 0;
+	if (!task->signal->live.counter)
+		note_end(&p->e, task, pid);
+	bk_add(&p->dying, 1);
+	if (!bpf_map_update_elem(&dying, &key, &pid, BPF_ANY))
+		return 0;
+	bk_add(&p->dying, -1);
+	bk_add(&unwatched, 1);
+	return 0;
+}
+
+static __always_inline bool is_dead(struct task_struct *task)
+{
+	struct task_struct___old *old = (void *)task;
+
+	if (bpf_core_field_exists(old->state))
+		return old->state == TASK_DEAD;
+	return task->__state == TASK_DEAD;
+}
+
+/* Here a thread runs for the last time, and the kernel has just counted how long it did in all. */
+SEC("tp_btf/sched_switch")
+int switched(u64 *ctx)
+{
+	struct task_struct *task = (void *)ctx[1];
+	struct execsnoop_exit *e, end;
+	u64 key = (u64)task;
+	struct process *p;
+	u32 *of, pid;
+
+	if (!is_dead(task))
+		return 0;
+	of = bpf_map_lookup_elem(&dying, &key);
+	if (!of)
+		return 0;
+	pid = *of;
+	bpf_map_delete_elem(&dying, &key);
+	p = bpf_map_lookup_elem(&running, &pid);
+	if (!p)
+		return 0;
+	bk_add(&p->e.cpu_ns, task->se.sum_exec_runtime);
+	bk_add(&p->dying, -1);
+	/* the last thread to exit has noted the end; the last to run sends it */
+	if (p->dying || !p->e.head.kind)
+		return 0;
+	end = p->e;
+	/* of two that are the last one at the same time, one has it */
+	if (bpf_map_delete_elem(&running, &pid))
+		return 0;
+	e = bk_reserve(sizeof(*e));
+	if (e) {
+		__builtin_memcpy(e, &end, sizeof(*e));
+		bk_submit(e);
+	}
+	return 0;
+}
 
 SEC("tp_btf/sched_process_exec")
 int exec__tp_btf(u64 *ctx)
@@ -79,8 +285,10 @@ int exec__tp_btf(u64 *ctx)
 	struct task_struct *task = (void *)ctx[0];
 	struct linux_binprm *bprm = (void *)ctx[2];
 	u32 tid = ctx[1];
-	u64 name, args;
+	u64 name, args, now, duration;
 
+	now = bpf_ktime_get_ns();
+	duration = call_duration(tid, now);
 	/* by now the task has the number of its process, whichever thread called */
 	if (!bk_want_thread(task, tid))
 		return 0;
@@ -88,15 +296,178 @@ int exec__tp_btf(u64 *ctx)
 		bk_leave_out();
 		return 0;
 	}
+	if (config.cwd)
+		send_path(bk_place_of(&task->fs->pwd), &task->fs->root, EXECSNOOP_CWD, 0, task->tgid, now);
+	if (config.exe)
+		send_path(bk_place_of(&task->mm->exe_file->f_path), &task->fs->root, EXECSNOOP_EXE, 0,
+			  task->tgid, now);
+	if (config.exit)
+		remember(task, now);
 	name = name_size(bprm);
 	args = task->mm->arg_end - task->mm->arg_start;
 	if (args > config.args_max)
 		args = config.args_max;
 	send_as(128, 256);
 	send_as(512, 1024);
+	send_as(512, 4096);
 	send_as(EXECSNOOP_NAME_MAX, 4096);
+	send_as(EXECSNOOP_NAME_MAX, 12 << 10);
 	send_as(EXECSNOOP_NAME_MAX, EXECSNOOP_ARGS_MAX);
 	return 0;
+}
+
+/* ---- calls that failed ---- */
+
+struct failed_record {
+	u64 words[(sizeof(struct execsnoop_event) + EXECSNOOP_NAME_MAX + 2 * EXECSNOOP_FAILED_MAX) / 8];
+};
+
+/* For 64-bit callers and for the others. */
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 2);
+	__type(key, u32);
+	__type(value, struct failed_record);
+} failures SEC(".maps");
+
+struct call {
+	u64 file, argv;
+	s64 ret;
+	bool compat;
+};
+
+static __always_inline u64 argument_pointer(const struct call *c, u32 i)
+{
+	u64 p = 0;
+
+	bpf_probe_read_user(&p, c->compat ? 4 : 8, (void *)c->argv + (c->compat ? 4 : 8) * (u64)i);
+	return p;
+}
+
+/* The arguments behind the name of the file, and behind each other, as far as they can be read. */
+static __always_inline void read_arguments(struct execsnoop_event *e, const struct call *c)
+{
+	u64 start = e->file_len, at = start, end = start + EXECSNOOP_FAILED_MAX, p;
+	u32 i;
+	s64 n;
+
+	if (config.args_max < EXECSNOOP_FAILED_MAX)
+		end = start + config.args_max;
+	e->flags = EXECSNOOP_CUT;
+	for (i = 0; i < ARGS_MAX; i++) {
+		p = argument_pointer(c, i);
+		/* all ways to get here are one for the verifier */
+		bk_forget(at, p);
+		if (!p)
+			e->flags = 0;
+		if (!p || at >= end || at >= EXECSNOOP_NAME_MAX + EXECSNOOP_FAILED_MAX)
+			break;
+		n = bpf_probe_read_user_str(e->data + at, EXECSNOOP_FAILED_MAX, (void *)p);
+		if (n < 0)
+			break;
+		at += n;
+	}
+	if (at > end) {
+		at = end;
+		e->flags = EXECSNOOP_CUT;
+	}
+	e->argc = i;
+	e->args_at = start;
+	e->args_len = at - start;
+	e->args_size = e->args_len;
+}
+
+static __always_inline int failed(const struct call *c, u32 which)
+{
+	struct task_struct *task = bk_current(), *parent;
+	const bool typed = bk_current_is_typed();
+	u64 now = bpf_ktime_get_ns(), duration, len;
+	struct css_set *set;
+	struct cgroup *cg;
+	struct kernfs_node *kn;
+	struct fs_struct *fs;
+	struct execsnoop_event *e;
+	long n;
+
+	duration = call_duration(bpf_get_current_pid_tgid(), now);
+	if (!bk_want_current(task))
+		return 0;
+	parent = bk_get(typed, task, real_parent);
+	if (config.ppid && (u32)bk_get(typed, parent, tgid) != config.ppid) {
+		bk_leave_out();
+		return 0;
+	}
+	e = bpf_map_lookup_elem(&failures, &which);
+	if (!e)
+		return 0;
+	e->head.kind = EXECSNOOP_FAILED;
+	e->ret = c->ret;
+	e->head.time = now;
+	e->duration = duration;
+	set = bk_get(typed, task, cgroups);
+	cg = bk_get(typed, set, dfl_cgrp);
+	kn = bk_get(typed, cg, kn);
+	e->cgroup = bk_get(typed, kn, id);
+	e->head.pid = bk_get(typed, task, tgid);
+	e->ppid = bk_get(typed, parent, tgid);
+	e->uid = bk_uid_of(typed, task);
+	e->tid = bk_get(typed, task, pid);
+	bk_comm_of(typed, task, e->comm);
+	bk_comm_of(typed, parent, e->parent_comm);
+	n = bpf_probe_read_user_str(e->data, EXECSNOOP_NAME_MAX, (void *)c->file);
+	e->file_len = n > 0 ? n : 0;
+	read_arguments(e, c);
+	if (config.cwd) {
+		fs = bk_get(typed, task, fs);
+		send_path(bk_place_of(&fs->pwd), &fs->root, EXECSNOOP_CWD, 1 + which, e->head.pid, now);
+	}
+	len = e->args_at + e->args_len;
+	bk_hide(len);
+	if (len <= EXECSNOOP_NAME_MAX + EXECSNOOP_FAILED_MAX)
+		bk_output(e, sizeof(*e) + len);
+	return 0;
+}
+
+/* At the exits of execve and execveat. */
+SEC("tp")
+int failed_call(struct trace_event_raw_sys_exit *ctx)
+{
+	const bool typed = bk_regs_are_typed();
+	struct pt_regs *regs;
+	struct call c = { .ret = ctx->ret };
+	bool at = (s32)ctx->id == config.execveat;
+
+	if (c.ret >= 0)
+		return 0;
+	regs = bk_user_regs(bk_current());
+	if (bk_syscall_number(typed, regs) == (s32)ctx->id) {
+		c.file = at ? bk_syscall_arg(typed, regs, 1, false) : bk_syscall_arg(typed, regs, 0, false);
+		c.argv = at ? bk_syscall_arg(typed, regs, 2, false) : bk_syscall_arg(typed, regs, 1, false);
+	}
+	return failed(&c, 0);
+}
+
+/* At the exit of every system call of everybody: 32-bit callers pass no other tracepoint. */
+SEC("tp_btf/sys_exit")
+int failed_compat(u64 *ctx)
+{
+	struct pt_regs *regs = (void *)ctx[0];
+	struct call c = { .ret = (s32)ctx[1], .compat = true };
+	s32 nr;
+
+	if (!bk_is_compat(bk_current_is_typed(), bk_current()) || c.ret >= 0)
+		return 0;
+	nr = bk_syscall_number(true, regs);
+	if (nr == config.compat_execve) {
+		c.file = bk_syscall_arg(true, regs, 0, true);
+		c.argv = bk_syscall_arg(true, regs, 1, true);
+	} else if (nr == config.compat_execveat) {
+		c.file = bk_syscall_arg(true, regs, 1, true);
+		c.argv = bk_syscall_arg(true, regs, 2, true);
+	} else {
+		return 0;
+	}
+	return failed(&c, 1);
 }
 
 char LICENSE[] SEC("license") = "GPL";

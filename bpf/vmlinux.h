@@ -233,21 +233,46 @@ struct thread_info {
 
 struct mm_struct {
 	unsigned long arg_start, arg_end;
+	struct file *exe_file;
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+struct signal_struct {
+	atomic_t live; /* threads that have not exited */
+	int group_exit_code;
+	unsigned int flags;
+	unsigned long long sum_sched_runtime; /* ns, of threads that are gone */
+};
+
+struct sched_entity {
+	u64 sum_exec_runtime; /* ns */
 };
 
 struct task_struct {
 	struct thread_info thread_info;
+	unsigned int __state;
 	void *stack;
 	int pid;
 	int tgid;
 	char comm[16];
 	struct mm_struct *mm;
-	struct task_struct *real_parent;
+	struct task_struct *real_parent, *group_leader;
+	struct signal_struct *signal;
+	struct sched_entity se;
+	int exit_code;
 	const struct cred *cred;
 	struct fs_struct *fs;
 	struct files_struct *files;
 	struct nsproxy *nsproxy;
 	struct css_set *cgroups;
+};
+
+/* before 5.14 */
+struct task_struct___old {
+	long state;
 };
 
 struct vm_area_struct {

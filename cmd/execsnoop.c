@@ -2,6 +2,10 @@
 /* execsnoop: one line each time a program is executed. */
 #include <errno.h>
 #include <fnmatch.h>
+#include <search.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "bk.h"
@@ -11,7 +15,7 @@
 enum { WORDS_MAX = EXECSNOOP_ARGS_MAX, FRONT_MAX = 12 };
 
 static struct {
-	bool wall, relative, show_uid, quote, as_is;
+	bool wall, relative, show_uid, quote, as_is, failed, duration, exit, cwd, exe;
 	const char *name, *text;
 	uint32_t ppid, max_args;
 	uint64_t args_max;
@@ -20,6 +24,12 @@ static struct {
 static const struct bk_opt opts[] = {
 	BK_FLAG('T', "time", &opt.wall, "a column with the time of day"),
 	BK_FLAG('t', "relative", &opt.relative, "a column with the seconds since the start"),
+	BK_FLAG('x', "failed", &opt.failed, "calls that failed, too"),
+	BK_FLAG('A', "all", &opt.failed, "the same as --failed"),
+	BK_FLAG('D', "call-time", &opt.duration, "a column with the time that the call took"),
+	BK_FLAG(0, "exit", &opt.exit, "a line at the end of each process, too"),
+	BK_FLAG(0, "cwd", &opt.cwd, "a column with the working directory"),
+	BK_FLAG(0, "exe", &opt.exe, "a column with the path of the file that is executed"),
 	BK_LETTER('u', "uid"),
 	BK_FLAG('U', "show-uid", &opt.show_uid, "a column with the user's number"),
 	BK_U32('P', "ppid", &opt.ppid, 1, 1 << 22, "PID", "only children of this process"),
@@ -36,16 +46,16 @@ static const struct bk_opt opts[] = {
 /* One exec, as it is shown. */
 struct exec {
 	uint64_t has; /* which of the members below mean something */
-	uint64_t time, cgroup;
-	uint32_t pid, tid, ppid, uid;
+	uint64_t time, cgroup, duration_ns;
+	uint32_t pid, tid, ppid, uid, error;
 	int32_t ret;
 	char comm[16], parent_comm[16];
-	const char *file, *interpreter;
+	const char *file, *interpreter, *cwd, *exe;
 	bool cut;
 	uint32_t bytes, left_out;
 };
 
-enum { H_CUT = 1, H_TID = 2, H_LEFT_OUT = 4 };
+enum { H_CUT = 1, H_TID = 2, H_LEFT_OUT = 4, H_ERROR = 8, H_DURATION = 16, H_BYTES = 32 };
 
 /* The arguments of the exec that is shown now. */
 static struct {
@@ -177,34 +187,130 @@ static void put_args(struct bk_out *o, const void *rec)
 		put_args_text(o);
 }
 
-#define COLS_TIME BK_COL("TIME", "time", BK_COL_TIME, -15, struct exec, time)
-#define COLS_REST									\
-	BK_COL("PCOMM", "comm", BK_COL_STR, -16, struct exec, comm),			\
-	BK_COL("PID", "pid", BK_COL_U32, -7, struct exec, pid),				\
-	BK_COL_IF(H_TID, NULL, "tid", BK_COL_U32, 0, struct exec, tid),			\
-	BK_COL("PPID", "ppid", BK_COL_U32, -7, struct exec, ppid),			\
-	BK_COL(NULL, "parent_comm", BK_COL_STR, 0, struct exec, parent_comm),		\
-	BK_COL(NULL, "cgroup", BK_COL_U64, 0, struct exec, cgroup),			\
-	BK_COL("RET", "ret", BK_COL_S32, 3, struct exec, ret),				\
-	BK_COL(NULL, "file", BK_COL_PTR, 0, struct exec, file),				\
-	BK_COL(NULL, "interpreter", BK_COL_PTR, 0, struct exec, interpreter),		\
-	{ .head = "ARGS", .name = "args", .kind = BK_COL_U8, .put = put_args },		\
-	BK_COL_IF(H_CUT, NULL, "args_cut", BK_COL_BOOL, 0, struct exec, cut),		\
-	BK_COL_IF(H_CUT, NULL, "args_bytes", BK_COL_U32, 0, struct exec, bytes),	\
-	BK_COL_IF(H_LEFT_OUT, NULL, "args_left_out", BK_COL_U32, 0, struct exec, left_out), \
+/* Of a call that failed, why. */
+static void put_ret(struct bk_out *o, const void *rec)
+{
+	const struct exec *x = rec;
+	const char *name = x->ret ? bk_errno_name(x->error) : "0";
+
+	if (name && !o->json)
+		bk_puts(o, name);
+	else
+		bk_put_s64(o, x->ret);
+}
+
+static void put_error(struct bk_out *o, const void *rec)
+{
+	const char *name = bk_errno_name(((const struct exec *)rec)->error);
+
+	bk_putc(o, '"');
+	bk_puts(o, name ? name : "?");
+	bk_putc(o, '"');
+}
+
+static void put_duration(struct bk_out *o, const void *rec)
+{
+	const struct exec *x = rec;
+
+	if (x->has & H_DURATION)
+		bk_put_u64(o, x->duration_ns / 1000);
+	else
+		bk_putc(o, '-');
+}
+
+enum { C_TIME, C_UID, C_RET = 8, C_DURATION = 11, C_CWD, C_EXE };
+
+/* init() takes the headings of those away that are not asked for. */
+static struct bk_col cols[] = {
+	[C_TIME] = BK_COL("TIME", "time", BK_COL_TIME, -15, struct exec, time),
+	[C_UID] = BK_COL("UID", "uid", BK_COL_U32, -6, struct exec, uid),
+	BK_COL("PCOMM", "comm", BK_COL_STR, -16, struct exec, comm),
+	BK_COL("PID", "pid", BK_COL_U32, -7, struct exec, pid),
+	BK_COL_IF(H_TID, NULL, "tid", BK_COL_U32, 0, struct exec, tid),
+	BK_COL("PPID", "ppid", BK_COL_U32, -7, struct exec, ppid),
+	BK_COL(NULL, "parent_comm", BK_COL_STR, 0, struct exec, parent_comm),
+	BK_COL(NULL, "cgroup", BK_COL_U64, 0, struct exec, cgroup),
+	[C_RET] = { .head = "RET", .name = "ret", .kind = BK_COL_S32, .width = 3, .put = put_ret },
+	BK_COL_IF(H_ERROR, NULL, "errno", BK_COL_U32, 0, struct exec, error),
+	{ .name = "error", .kind = BK_COL_U32, .has = H_ERROR, .put = put_error },
+	[C_DURATION] = { .head = "CALL(us)", .kind = BK_COL_U64, .width = 8, .put = put_duration },
+	[C_CWD] = BK_COL("CWD", "cwd", BK_COL_PTR, -24, struct exec, cwd),
+	[C_EXE] = BK_COL("EXE", "exe", BK_COL_PTR, -24, struct exec, exe),
+	BK_COL_IF(H_DURATION, NULL, "call_ns", BK_COL_U64, 0, struct exec, duration_ns),
+	BK_COL(NULL, "file", BK_COL_PTR, 0, struct exec, file),
+	BK_COL(NULL, "interpreter", BK_COL_PTR, 0, struct exec, interpreter),
+	{ .head = "ARGS", .name = "args", .kind = BK_COL_U8, .put = put_args },
+	BK_COL_IF(H_CUT, NULL, "args_cut", BK_COL_BOOL, 0, struct exec, cut),
+	BK_COL_IF(H_BYTES, NULL, "args_bytes", BK_COL_U32, 0, struct exec, bytes),
+	BK_COL_IF(H_LEFT_OUT, NULL, "args_left_out", BK_COL_U32, 0, struct exec, left_out),
 	{ .kind = BK_COL_END }
-
-static const struct bk_col cols[] = {
-	COLS_TIME,
-	BK_COL(NULL, "uid", BK_COL_U32, 0, struct exec, uid),
-	COLS_REST
 };
 
-static const struct bk_col cols_uid[] = {
-	COLS_TIME,
-	BK_COL("UID", "uid", BK_COL_U32, -6, struct exec, uid),
-	COLS_REST
+/* ---- writing the end of a process ---- */
+
+struct ending {
+	uint64_t has;
+	uint64_t time, run_ns, cpu_ns;
+	uint32_t pid, ppid, uid, status, signal;
+	char comm[16];
+	const char *name; /* of the signal */
+	bool core;
 };
+
+enum { H_STATUS = 1, H_SIGNAL = 2 };
+
+static void put_seconds(struct bk_out *o, uint64_t ns)
+{
+	bk_printf(o, "%llu.%06llu s", (unsigned long long)(ns / 1000000000),
+		  (unsigned long long)(ns / 1000 % 1000000));
+}
+
+static void put_ending(struct bk_out *o, const void *rec)
+{
+	const struct ending *x = rec;
+
+	if (x->has & H_STATUS)
+		bk_printf(o, "exited with %u", x->status);
+	else if (x->name)
+		bk_printf(o, "killed by SIG%s%s", x->name, x->core ? ", core dumped" : "");
+	else
+		bk_printf(o, "killed by signal %u%s", x->signal, x->core ? ", core dumped" : "");
+	bk_puts(o, " after ");
+	put_seconds(o, x->run_ns);
+	bk_puts(o, ", CPU ");
+	put_seconds(o, x->cpu_ns);
+}
+
+static void put_dash(struct bk_out *o, const void *rec)
+{
+	(void)rec;
+	bk_putc(o, '-');
+}
+
+/* As wide as those of an exec. */
+static struct bk_col exit_cols[] = {
+	[C_TIME] = BK_COL("TIME", "time", BK_COL_TIME, -15, struct ending, time),
+	[C_UID] = BK_COL("UID", "uid", BK_COL_U32, -6, struct ending, uid),
+	BK_COL("PCOMM", "comm", BK_COL_STR, -16, struct ending, comm),
+	BK_COL("PID", "pid", BK_COL_U32, -7, struct ending, pid),
+	BK_COL("PPID", "ppid", BK_COL_U32, -7, struct ending, ppid),
+	BK_COL_IF(H_STATUS, NULL, "status", BK_COL_U32, 0, struct ending, status),
+	BK_COL_IF(H_SIGNAL, NULL, "signal", BK_COL_U32, 0, struct ending, signal),
+	BK_COL_IF(H_SIGNAL, NULL, "core_dumped", BK_COL_BOOL, 0, struct ending, core),
+	[C_RET] = { .head = "RET", .kind = BK_COL_S32, .width = 3, .put = put_dash },
+	BK_COL(NULL, "run_ns", BK_COL_U64, 0, struct ending, run_ns),
+	BK_COL(NULL, "cpu_ns", BK_COL_U64, 0, struct ending, cpu_ns),
+	[C_DURATION] = { .head = "CALL(us)", .kind = BK_COL_S32, .width = 8, .put = put_dash },
+	[C_CWD] = { .head = "CWD", .kind = BK_COL_S32, .width = -24, .put = put_dash },
+	[C_EXE] = { .head = "EXE", .kind = BK_COL_S32, .width = -24, .put = put_dash },
+	{ .head = "ARGS", .kind = BK_COL_S32, .put = put_ending },
+	{ .kind = BK_COL_END }
+};
+
+static void hide(size_t column)
+{
+	cols[column].head = exit_cols[column].head = NULL;
+}
 
 /* ---- the run ---- */
 
@@ -218,24 +324,166 @@ static int init(struct bk_run *run)
 		run->opts.timestamp = BK_TIME_WALL;
 	if (opt.relative)
 		run->opts.timestamp = BK_TIME_REL;
-	if (opt.show_uid)
-		run->cols = cols_uid;
+	if (!opt.show_uid)
+		hide(C_UID);
+	if (!opt.duration)
+		hide(C_DURATION);
+	if (!opt.cwd)
+		hide(C_CWD);
+	if (!opt.exe)
+		hide(C_EXE);
+	if (opt.failed)
+		cols[C_RET].width = exit_cols[C_RET].width = -7;
 	return 0;
 }
+
+/* ---- before load ---- */
+
+#ifdef __x86_64__
+enum { EXECVE = 59, EXECVEAT = 322, COMPAT_EXECVE = 11, COMPAT_EXECVEAT = 358 };
+#elif defined(__aarch64__)
+enum { EXECVE = 221, EXECVEAT = 281, COMPAT_EXECVE = 11, COMPAT_EXECVEAT = 387 };
+#else
+#error "the numbers of the system calls of this architecture are not known here"
+#endif
 
 static int configure(struct bk_run *run, void *skel)
 {
 	struct execsnoop_bpf *s = skel;
 	struct execsnoop_config *c = (struct execsnoop_config *)&s->rodata->config;
 
+	bool maps[] = { opt.duration, opt.cwd || opt.exe, opt.exit, opt.exit, opt.failed };
+	struct bpf_map *of[] = { s->maps.calls, s->maps.paths, s->maps.running, s->maps.dying,
+				 s->maps.failures };
+	int err = 0;
+
 	c->ppid = opt.ppid;
 	c->args_max = opt.args_max;
+	c->cwd = opt.cwd;
+	c->exe = opt.exe;
+	c->exit = opt.exit;
+	c->duration = opt.duration;
+	c->execve = EXECVE;
+	c->execveat = EXECVEAT;
+	c->compat_execve = COMPAT_EXECVE;
+	c->compat_execveat = COMPAT_EXECVEAT;
+	if (opt.failed)
+		run->blind = NULL;
+	bpf_program__set_autoload(s->progs.begin_call, opt.duration);
+	bpf_program__set_autoload(s->progs.failed_call, opt.failed);
+	bpf_program__set_autoload(s->progs.failed_compat, opt.failed);
+	bpf_program__set_autoload(s->progs.exited, opt.exit);
+	bpf_program__set_autoload(s->progs.switched, opt.exit);
+	for (size_t i = 0; !err && i < ARRAY_LEN(maps); i++)
+		if (!maps[i])
+			err = bpf_map__set_autocreate(of[i], false);
+	return err;
+}
+
+/* Both calls, at their entry or their exit. */
+static int attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge)
+{
+	char name[64];
+	int err = 0;
+
+	for (int at = 0; !err && at < 2 && bpf_program__fd(prog) >= 0; at++) {
+		snprintf(name, sizeof(name), "sys_%s_execve%s", edge, at ? "at" : "");
+		err = bk_attach_tracepoint(run, prog, "syscalls", name);
+	}
+	return err;
+}
+
+static int attach(struct bk_run *run, void *skel)
+{
+	struct execsnoop_bpf *s = skel;
+	int err = attach_calls(run, s->progs.begin_call, "enter");
+
+	err = err ? err : attach_calls(run, s->progs.failed_call, "exit");
+	return err ? err : bk_attach(run);
+}
+
+/* ---- paths, which come before their exec ---- */
+
+enum { PLACES = 64 };
+
+/* The last ones; where records of several CPUs are mixed, their execs are not far behind. */
+static struct place {
+	uint64_t time;
+	uint32_t pid, kind;
+	char text[2 * BK_PATH_MAX];
+} places[PLACES];
+static unsigned int next_place;
+
+static int take_path(const struct execsnoop_path *p, size_t len)
+{
+	struct place *to = &places[next_place++ % PLACES];
+
+	if (len < sizeof(*p))
+		return -EPROTO;
+	to->time = p->head.time;
+	to->pid = p->head.pid;
+	to->kind = p->head.kind;
+	bk_path_text(&p->path, p->data, len - sizeof(*p), to->text, sizeof(to->text));
 	return 0;
 }
 
-static int event(struct bk_run *run, const void *rec, size_t len)
+static const char *find_path(const struct execsnoop_event *e, uint32_t kind)
 {
-	const struct execsnoop_event *e = rec;
+	for (size_t i = 0; i < PLACES; i++)
+		if (places[i].time == e->head.time && places[i].pid == e->head.pid && places[i].kind == kind)
+			return places[i].text;
+	return NULL;
+}
+
+/* ---- ends ---- */
+
+/*
+ * The processes whose exec was shown, where that is decided here: the program knows of all. It is a tree of
+ * their numbers.
+ */
+static void *shown;
+
+static int by_number(const void *a, const void *b)
+{
+	return ((uintptr_t)a > (uintptr_t)b) - ((uintptr_t)a < (uintptr_t)b);
+}
+
+static bool decides_here(void)
+{
+	return opt.name || opt.text;
+}
+
+static int event_exit(struct bk_run *run, const struct execsnoop_exit *e, size_t len)
+{
+	struct ending x = { 0 };
+
+	if (len < sizeof(*e))
+		return -EPROTO;
+	if (decides_here()) {
+		if (!tfind((void *)(uintptr_t)e->head.pid, &shown, by_number))
+			return 0;
+		tdelete((void *)(uintptr_t)e->head.pid, &shown, by_number);
+	}
+	x.time = e->head.time;
+	x.pid = e->head.pid;
+	x.ppid = e->ppid;
+	x.uid = e->uid;
+	memcpy(x.comm, e->comm, sizeof(x.comm));
+	x.run_ns = e->head.time - e->since;
+	x.cpu_ns = e->cpu_ns;
+	x.signal = e->code & 0x7f;
+	x.core = e->code & 0x80;
+	x.status = e->code >> 8 & 0xff;
+	x.name = x.signal ? sigabbrev_np(x.signal) : NULL;
+	x.has = x.signal ? H_SIGNAL : H_STATUS;
+	bk_emit(run, exit_cols, "exit", &x);
+	return 0;
+}
+
+/* ---- an event ---- */
+
+static int event_exec(struct bk_run *run, const struct execsnoop_event *e, size_t len)
+{
 	size_t room = len - sizeof(*e);
 	struct exec x = { 0 };
 
@@ -243,15 +491,23 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 	    e->file_len > e->args_at)
 		return -EPROTO;
 	args.file = e->file_len ? e->data : "";
-	split(e->data + e->args_at, e->args_len, e->argc, e->args_len < e->args_size);
+	split(e->data + e->args_at, e->args_len, e->argc,
+	      e->args_len < e->args_size || e->flags & EXECSNOOP_CUT);
 	args.first = opt.as_is ? 0 : behind_front(args.file, e->flags);
 	if ((opt.name && fnmatch(opt.name, e->comm, 0)) || (opt.text && !has_text(opt.text))) {
 		run->left_out++;
 		return 0;
 	}
-	x.time = e->time;
+	if (opt.exit && decides_here() && !e->ret)
+		tsearch((void *)(uintptr_t)e->head.pid, &shown, by_number);
+	x.time = e->head.time;
+	x.ret = e->ret;
+	x.error = -(int64_t)e->ret;
+	x.duration_ns = e->duration;
+	x.cwd = opt.cwd ? find_path(e, EXECSNOOP_CWD) : NULL;
+	x.exe = opt.exe ? find_path(e, EXECSNOOP_EXE) : NULL;
 	x.cgroup = e->cgroup;
-	x.pid = e->pid;
+	x.pid = e->head.pid;
 	x.tid = e->tid;
 	x.ppid = e->ppid;
 	x.uid = e->uid;
@@ -264,10 +520,38 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 	x.bytes = e->args_size;
 	if (opt.max_args && args.n > args.first + opt.max_args)
 		x.left_out = args.n - args.first - opt.max_args;
-	x.has = (args.cut ? H_CUT : 0) | (e->tid != e->pid ? H_TID : 0) |
-		(x.left_out ? H_LEFT_OUT : 0);
+	x.has = (args.cut ? H_CUT : 0) | (e->tid != e->head.pid ? H_TID : 0) |
+		(x.left_out ? H_LEFT_OUT : 0) | (e->ret ? H_ERROR : 0) |
+		(e->duration ? H_DURATION : 0) | (args.cut && !e->ret ? H_BYTES : 0);
 	bk_emit(run, run->cols, "exec", &x);
 	return 0;
+}
+
+static int event(struct bk_run *run, const void *rec, size_t len)
+{
+	const struct execsnoop_head *head = rec;
+
+	if (len < sizeof(*head))
+		return -EPROTO;
+	switch (head->kind) {
+	case EXECSNOOP_EXEC:
+	case EXECSNOOP_FAILED:
+		return event_exec(run, rec, len);
+	case EXECSNOOP_CWD:
+	case EXECSNOOP_EXE:
+		return take_path(rec, len);
+	case EXECSNOOP_EXIT:
+		return event_exit(run, rec, len);
+	default:
+		return -EPROTO;
+	}
+}
+
+static void fini(struct bk_run *run)
+{
+	(void)run;
+	while (shown)
+		tdelete(*(void **)shown, &shown, by_number);
 }
 
 BK_SKEL(execsnoop);
@@ -296,5 +580,7 @@ const struct bk_tool execsnoop_tool = {
 	.skel = &skel,
 	.init = init,
 	.configure = configure,
+	.attach = attach,
 	.event = event,
+	.fini = fini,
 };

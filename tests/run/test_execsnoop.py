@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """execsnoop shows each exec of a known workload, once, with the arguments that the program got."""
+import contextlib
+import errno
 import os
 import re
 import signal
@@ -8,6 +10,7 @@ import subprocess
 import pytest
 
 from conftest import leftovers
+from drops import wait_until
 
 TRUE = os.path.realpath("/bin/true")
 NO_COMPAT = 77      # status of tests/workload/execs
@@ -217,6 +220,204 @@ def test_closed_pipe_ends_it(run, execs):
     tool.process.stdout.close()
     subprocess.run([execs, "execve", TRUE, "zero"], check=True)
     assert tool.finish().process.returncode == 0 and not leftovers(objects)
+
+
+# ---- calls that failed ----
+
+class Failure:
+    def __init__(self, errno, kind, file, *args, seen=None, compat=False):
+        self.errno, self.kind, self.file, self.args = errno, kind, file, [*args]
+        self.seen = self.args[1:] if seen is None else seen
+        self.compat = compat
+
+
+@pytest.fixture(scope="module")
+def failures(tmp_path_factory, execs):
+    tmp = tmp_path_factory.mktemp("failures")
+    (tmp / "plain").write_text("nothing that can be executed\n")
+    (tmp / "data").write_bytes(b"\x7fnothing")
+    (tmp / "data").chmod(0o755)
+    (tmp / "busy").write_bytes(open(TRUE, "rb").read())
+    (tmp / "busy").chmod(0o755)
+    odd = str(tmp / "new\nline")
+    huge = ["x" * 100_000] * 30
+    many = [str(i) for i in range(400)]
+    return {
+        "ENOENT": Failure("ENOENT", "execve", str(tmp / "none"), "zero", "one", "a b", ""),
+        "EACCES": Failure("EACCES", "execve", str(tmp / "plain"), "zero", "one"),
+        "ENOEXEC": Failure("ENOEXEC", "execve", str(tmp / "data"), "zero", "one"),
+        "ETXTBSY": Failure("ETXTBSY", "execve", str(tmp / "busy"), "zero", "one"),
+        "E2BIG": Failure("E2BIG", "execve", TRUE, "zero", *huge),
+        "ENOTDIR": Failure("ENOTDIR", "execve", str(tmp / "plain/none"), "zero", "one"),
+        "odd characters": Failure("ENOENT", "execve", odd, "zero", *ODD),
+        "no UTF-8": Failure("ENOENT", "execve", odd, "zero", b"\xff", b"fine"),
+        "execveat": Failure("ENOENT", "execveat", str(tmp / "none"), "zero", "one"),
+        "no arguments": Failure("ENOENT", "nothing", odd),
+        "empty argv[0]": Failure("ENOENT", "execve", odd, "", "one"),
+        "thread": Failure("ENOENT", "thread", odd, "zero", "one"),
+        "many": Failure("ENOENT", "execve", odd, "zero", *many),
+        "no such memory": Failure("EFAULT", "pointers", TRUE, "zero", seen=[]),
+        "no name": Failure("EFAULT", "nowhere", "", "zero", "one"),
+        "compat": Failure("ENOENT", "compat", odd, "zero", "one", "two", compat=True),
+        "compat execveat": Failure("ENOENT", "compatat", odd, "zero", "one", "two", compat=True),
+    }
+
+
+FAILURES = ["ENOENT", "EACCES", "ENOEXEC", "ETXTBSY", "E2BIG", "ENOTDIR", "odd characters", "no UTF-8", "execveat",
+            "no arguments", "empty argv[0]", "thread", "many", "no such memory", "no name", "compat", "compat execveat"]
+
+
+@pytest.fixture(scope="module")
+def failed(failures, execs):
+    """name -> (exit status, records of its process)"""
+    from conftest import Tool
+    assert list(failures) == FAILURES
+    tool = Tool("execsnoop", "--json", "-x", "-D", "--cwd", "--args-max", "12k", "-P", os.getpid())
+    made = {}
+    try:
+        tool.wait_attached()
+        for name, failure in failures.items():
+            hold = open(failure.file, "r+b") if name == "ETXTBSY" else contextlib.nullcontext()
+            with hold:
+                if name == "E2BIG":     # by its own child: this list is too long for the workload, too
+                    program = f"import os; os.execv({TRUE!r}, ['zero'] + ['x' * 100000] * 30)"
+                    command = ["/usr/bin/python3", "-c", program]
+                else:
+                    command = [execs, failure.kind, failure.file, *failure.args]
+                process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd="/usr")
+                made[name] = process.wait(), process.pid
+        tool.stop()
+        assert tool.process.returncode == 0 and not tool.stderr, tool.stderr
+        tool.assert_inert()
+        assert tool.records[-1]["lost"] == 0 and "cannot_see" not in tool.start
+        records = by_pid(tool.of("exec"))
+        return {name: (status, records.get(pid, [])) for name, (status, pid) in made.items()}
+    finally:
+        tool.close()
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_failure(failed, failures, name):
+    failure, (status, records) = failures[name], failed[name]
+    if failure.compat and status in (NO_COMPAT, -signal.SIGSEGV):
+        pytest.skip("this kernel has no 32-bit system calls")
+    assert status == (1 if name == "E2BIG" else getattr(errno, failure.errno))
+    last = records[-1]
+    assert len(records) == 2
+    assert (last["ret"], last["errno"], last["error"]) == (-last["errno"], getattr(errno, failure.errno), failure.errno)
+    # what the caller was called
+    assert last["comm"] == ("python3" if name == "E2BIG" else "execs") and last["cwd"] == "/usr"
+    assert ("tid" in last) == (name == "thread") and "interpreter" not in last
+    assert ("call_ns" in last) != failure.compat and 0 <= last.get("call_ns", 0) < 60e9
+    # with a directory's descriptor, what was given
+    assert last["file"] == (os.path.basename(failure.file) if failure.kind == "execveat" else failure.file)
+    if name == "E2BIG":
+        assert last["args_cut"] and set("".join(last["args"])) == {"x"} and "args_bytes" not in last
+        assert sum(len(arg) + 1 for arg in last["args"]) in range((12 << 10) - 8, (12 << 10) + 1)
+    elif name == "many":
+        assert last["args_cut"] and last["args"] == failure.seen[:len(last["args"])] and len(last["args"]) >= 250
+    elif name == "no UTF-8":
+        assert [bytes.fromhex(arg) for arg in last["args_hex"]] == failure.seen
+    elif name == "no such memory":
+        assert last["args"] == [] and last["args_cut"]
+    else:
+        assert last["args"] == failure.seen and "args_cut" not in last
+
+
+def test_failures_are_asked_for(run, execs, tmp_path):
+    """Only with -x, or -A; the time of the call only with -D."""
+    command = [execs, "execve", str(tmp_path / "none"), "zero", "one"]
+    tools = {option: run("execsnoop", "-P", os.getpid(), "--comm", "execs", *option.split())
+             for option in ("", "-x", "-A", "-x -D")}
+    subprocess.run(command, check=False)
+    seen = {option: lines(tool.stop()) for option, tool in tools.items()}
+    assert len(seen[""]) == 2 and seen["-x"][1:] == seen["-A"][1:] and len(seen["-x"]) == 3
+    comm, pid, ppid, ret, args = seen["-x"][-1].split(maxsplit=4)
+    assert (comm, int(ppid), ret, args) == ("execs", os.getpid(), "ENOENT", f"{tmp_path}/none one")
+    assert seen["-x -D"][0].split() == ["PCOMM", "PID", "PPID", "RET", "CALL(us)", "ARGS"]
+    assert all(line.split()[4].isdecimal() for line in seen["-x -D"][1:])
+
+
+# ---- ends ----
+
+def test_exit(run, execs, tmp_path):
+    """Status, signal, how long it ran, and the same time of CPU that wait() gives."""
+    commands = [[execs, "threads", "30"], ["/bin/false"], ["/bin/sh", "-c", "kill -KILL $$"],
+                ["/bin/sh", "-c", f"exec {execs} threads 5"], [execs, "thread", TRUE, "zero"], ["/bin/sleep", "0.3"]]
+    tool = run("execsnoop", "--json", "--exit", "-P", os.getpid())
+    made = []
+    for command in commands:
+        process = subprocess.Popen(command)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = 0
+        made.append((process.pid, status, round((usage.ru_utime + usage.ru_stime) * 1e9)))
+    wait_until(lambda: len(tool.of("exit")) >= len(made), 10)
+    tool.stop()
+    ends = by_pid(tool.of("exit"))
+    for (pid, status, cpu), command in zip(made, commands):
+        end, = ends[pid]
+        assert end["ppid"] == os.getpid() and end["uid"] == os.getuid()
+        if os.WIFSIGNALED(status):
+            assert (end["signal"], end["core_dumped"]) == (os.WTERMSIG(status), False) and "status" not in end
+        else:
+            assert end["status"] == os.WEXITSTATUS(status) and "signal" not in end
+        # what is waited for is counted a moment before the end
+        assert -1e6 < end["cpu_ns"] - cpu < 20e6, (command, cpu, end)
+        assert 0 < end["run_ns"] < 60e9
+    assert ends[made[0][0]][0]["cpu_ns"] >= 4 * 30e6
+    assert ends[made[-1][0]][0]["run_ns"] >= 0.3e9
+
+
+def test_exit_in_the_table(run, execs):
+    tool = run("execsnoop", "--exit", "-P", os.getpid())
+    for command in (["/bin/false"], ["/bin/sh", "-c", "kill -KILL $$"]):
+        subprocess.run(command, check=False)
+    wait_until(lambda: len(tool.lines) >= 5, 10)
+    ends = [line.split(maxsplit=4)[3:] for line in lines(tool.stop())[1:] if " after " in line]
+    assert re.fullmatch(r"exited with 1 after 0\.\d{6} s, CPU 0\.\d{6} s", ends[0][1])
+    assert re.fullmatch(r"killed by SIGKILL after 0\.\d{6} s, CPU 0\.\d{6} s", ends[1][1]) and ends[1][0] == "-"
+
+
+def test_exit_only_of_what_was_shown(run):
+    tool = run("execsnoop", "--json", "--exit", "-n", "fals*", "-P", os.getpid())
+    for command in ("/bin/true", "/bin/false", "/bin/true"):
+        subprocess.run([command], check=False)
+    wait_until(lambda: tool.of("exit"), 10)
+    tool.stop()
+    assert [record["comm"] for record in tool.of("exec", "exit")] == ["false", "false"]
+
+
+def test_books_of_ends(run):
+    """As many ends as execs, of processes that come and go on all CPUs."""
+    tool = run("execsnoop", "--json", "--comm", "true", "--exit", "--buffer", "4M")
+    subprocess.run(["xargs", "-P8", "-n1", TRUE], input="\n".join(map(str, range(1000))), text=True, check=True)
+    wait_until(lambda: len(tool.of("exit")) >= len(tool.of("exec")) >= 1000, 20)
+    tool.stop()
+    execs, ends = tool.of("exec"), tool.of("exit")
+    assert tool.records[-1]["lost"] == 0 and tool.records[-1]["printed"] == len(execs) + len(ends)
+    assert {record["pid"] for record in execs} == {record["pid"] for record in ends} and len(execs) == len(ends)
+
+
+# ---- paths ----
+
+def test_paths(run, execs, tmp_path):
+    """--cwd and --exe are what the kernel says, whatever was asked for."""
+    link = tmp_path / "link"
+    link.symlink_to(TRUE)
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    deep = tmp_path.joinpath(*["d" * 100] * 30)
+    deep.mkdir(parents=True)
+    tool = run("execsnoop", "--json", "--cwd", "--exe", "-P", os.getpid())
+    # a working directory that is not there any more
+    subprocess.run([execs, "execve", str(link), "zero"], check=True, cwd=gone, preexec_fn=gone.rmdir)
+    subprocess.run([execs, "execve", str(link), "zero"], check=True, cwd=deep)
+    subprocess.run([execs, "memfd", TRUE, "zero"], check=True, cwd="/")
+    tool.stop()
+    shown = [(record["cwd"], record["exe"]) for record in tool.of("exec")]
+    mine = os.path.realpath(execs)
+    assert shown[:4] == [(f"{gone} (deleted)", mine), (f"{gone} (deleted)", TRUE), (str(deep), mine), (str(deep), TRUE)]
+    assert shown[4:] == [("/", mine), ("/", "/memfd:bpfkit (deleted)")]
 
 
 def lines(tool):

@@ -8,6 +8,10 @@
  *   memfd     a copy of FILE that lies in memory only, by its descriptor
  *   nothing   with no arguments at all
  *   compat    by a 32-bit system call (x86-64; status 77 where the kernel has none)
+ *   compatat  by the other one
+ *   pointers  as execve, but argv[1] and what follows cannot be read
+ *   nowhere   as execve, but the name cannot be read
+ *   threads   run four threads for the milliseconds that FILE says, then exit with status 3
  *
  * If that fails the status is the errno.
  */
@@ -16,13 +20,16 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SKIP = 77, LOW = 1 << 20 };
@@ -54,9 +61,30 @@ static int in_memory(const char *file)
 	return syscall(SYS_execveat, to, "", arguments, nothing, AT_EMPTY_PATH);
 }
 
+static void *spin(void *ms)
+{
+	struct timespec now;
+
+	do
+		clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	while (now.tv_sec * 1000 + now.tv_nsec / 1000000 < (intptr_t)ms);
+	return NULL;
+}
+
+static void run_threads(intptr_t ms)
+{
+	pthread_t threads[4];
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, spin, (void *)ms);
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	exit(3);
+}
+
 #ifdef __x86_64__
 /* The call takes addresses of 32 bits, so all of it is copied to where those reach. */
-static int compat(const char *file)
+static int compat(const char *file, bool at_cwd)
 {
 	char *low = mmap(NULL, LOW, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
 	uint32_t *argv = (void *)low;
@@ -70,20 +98,29 @@ static int compat(const char *file)
 		at += strlen(at) + 1;
 	}
 	strcpy(at, file);
-	asm volatile("int $0x80"
-		     : "=a"(ret)
-		     : "a"(11), "b"((uint32_t)(uintptr_t)at), "c"((uint32_t)(uintptr_t)argv),
-		       "d"((uint32_t)(uintptr_t)(argv + n))
-		     : "memory");
+	if (at_cwd)
+		asm volatile("int $0x80"
+			     : "=a"(ret)
+			     : "a"(358), "b"(AT_FDCWD), "c"((uint32_t)(uintptr_t)at),
+			       "d"((uint32_t)(uintptr_t)argv), "S"((uint32_t)(uintptr_t)(argv + n)),
+			       "D"(0)
+			     : "memory");
+	else
+		asm volatile("int $0x80"
+			     : "=a"(ret)
+			     : "a"(11), "b"((uint32_t)(uintptr_t)at),
+			       "c"((uint32_t)(uintptr_t)argv), "d"((uint32_t)(uintptr_t)(argv + n))
+			     : "memory");
 	if (ret == -ENOSYS)
 		_exit(SKIP);
 	errno = -ret;
 	return -1;
 }
 #else
-static int compat(const char *file)
+static int compat(const char *file, bool at_cwd)
 {
 	(void)file;
+	(void)at_cwd;
 	_exit(SKIP);
 }
 #endif
@@ -107,7 +144,15 @@ int main(int argc, char **argv)
 	else if (!strcmp(kind, "memfd"))
 		in_memory(argv[2]);
 	else if (!strcmp(kind, "compat"))
-		compat(argv[2]);
+		compat(argv[2], false);
+	else if (!strcmp(kind, "compatat"))
+		compat(argv[2], true);
+	else if (!strcmp(kind, "pointers"))
+		execve(argv[2], (char *[]){ argv[3], (char *)8, (char *)8, NULL }, nothing);
+	else if (!strcmp(kind, "nowhere"))
+		execve((char *)8, arguments, nothing);
+	else if (!strcmp(kind, "threads"))
+		run_threads(atoi(argv[2]));
 	else if (!strcmp(kind, "thread") && !pthread_create(&thread, NULL, in_thread, argv[2]))
 		pthread_join(thread, NULL);
 	else

@@ -25,20 +25,26 @@ static __always_inline u64 name_size(struct linux_binprm *bprm)
 	return size && size <= EXECSNOOP_NAME_MAX ? size : EXECSNOOP_NAME_MAX;
 }
 
+/* The process, its parent, and the thread that called. */
+struct who {
+	struct task_struct *task, *parent;
+	u32 pid, ppid, tid;
+};
+
 /* The name comes first, then so many bytes of the arguments. */
 static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 args_room, u64 args,
-				 struct task_struct *task, struct linux_binprm *bprm, u32 tid)
+				 const struct who *who, struct linux_binprm *bprm)
 {
+	struct task_struct *task = who->task, *parent = who->parent;
 	struct mm_struct *mm = task->mm;
-	struct task_struct *parent = task->real_parent;
 	long n;
 
 	e->time = bpf_ktime_get_ns();
 	e->cgroup = task->cgroups->dfl_cgrp->kn->id;
-	e->pid = task->tgid;
-	e->ppid = parent->tgid;
+	e->pid = who->pid;
+	e->ppid = who->ppid;
 	e->uid = task->cred->uid.val;
-	e->tid = tid;
+	e->tid = who->tid;
 	e->argc = bprm->argc;
 	e->args_size = mm->arg_end - mm->arg_start;
 	e->args_at = name_room;
@@ -67,7 +73,7 @@ static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 a
 			break;									\
 		__e = bk_reserve(sizeof(*__e) + (name_room) + (args_room));			\
 		if (__e) {									\
-			fill(__e, name_room, args_room, args, task, bprm, tid);			\
+			fill(__e, name_room, args_room, args, &who, bprm);			\
 			bk_submit(__e);								\
 		}										\
 		return 0;									\
@@ -78,13 +84,20 @@ int exec__tp_btf(u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 	struct linux_binprm *bprm = (void *)ctx[2];
-	u32 tid = ctx[1];
+	struct who who = { .task = task, .parent = task->real_parent, .tid = ctx[1] };
 	u64 name, args;
 
-	/* by now the task has the number of its process, whichever thread called */
-	if (!bk_want_thread(task, tid))
+	/*
+	 * By now the task has the number of its process, whichever thread called. What number the thread had in
+	 * another PID namespace is forgotten with it; the first one has that of the process.
+	 */
+	if (bk_filter.pidns_numbers)
+		who.tid = who.tid == (u32)task->tgid ? bk_tgid_of(true, task) : 0;
+	if (!bk_want_thread(task, who.tid))
 		return 0;
-	if (config.ppid && (u32)task->real_parent->tgid != config.ppid) {
+	who.pid = bk_tgid_of(true, task);
+	who.ppid = bk_tgid_of(true, who.parent);
+	if (config.ppid && who.ppid != config.ppid) {
 		bk_leave_out();
 		return 0;
 	}

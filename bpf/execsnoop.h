@@ -23,7 +23,7 @@ struct execsnoop_event {
 	unsigned long long time;   /* CLOCK_MONOTONIC, ns */
 	unsigned long long cgroup; /* id, of version 2 */
 	unsigned int pid, ppid, uid;
-	unsigned int tid;	   /* of the thread that called, which has become the process */
+	unsigned int tid;	   /* of the thread that called, which has become the process; 0: unknown */
 	unsigned int argc;	   /* words in the argument area */
 	unsigned int args_size;	   /* bytes of that, all of it */
 	unsigned int args_at;	   /* where they start in data, and how many are here */

@@ -96,13 +96,42 @@ struct nsproxy {
 
 /* ---- tasks ---- */
 
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+/* the number in one PID namespace */
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+/* its numbers, from that in the initial PID namespace to that in its own */
+struct pid {
+	unsigned int level;
+	struct upid numbers[];
+};
+
+typedef struct {
+	int counter;
+} atomic_t;
+
+/* what the threads of a process share */
+struct signal_struct {
+	atomic_t live;
+};
+
 struct mm_struct {
 	unsigned long arg_start, arg_end;
 };
 
 struct task_struct {
+	unsigned int flags;
 	int pid;
 	int tgid;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	struct signal_struct *signal;
 	char comm[16];
 	struct mm_struct *mm;
 	struct task_struct *real_parent;

@@ -264,7 +264,7 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 	x.bytes = e->args_size;
 	if (opt.max_args && args.n > args.first + opt.max_args)
 		x.left_out = args.n - args.first - opt.max_args;
-	x.has = (args.cut ? H_CUT : 0) | (e->tid != e->pid ? H_TID : 0) |
+	x.has = (args.cut ? H_CUT : 0) | (e->tid && e->tid != e->pid ? H_TID : 0) |
 		(x.left_out ? H_LEFT_OUT : 0);
 	bk_emit(run, run->cols, "exec", &x);
 	return 0;

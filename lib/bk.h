@@ -135,7 +135,9 @@ enum bk_common {
 	BK_COUNT = 1 << 7,
 	BK_TIMESTAMP = 1 << 8,
 	BK_BUFFER = 1 << 9, /* has events */
-	BK_TASK = BK_PID | BK_TID | BK_COMM | BK_UID | BK_CGROUP | BK_NETNS,
+	BK_PIDNS = 1 << 10,
+	BK_COMMAND = 1 << 11, /* one to run and to follow, behind "--" */
+	BK_TASK = BK_PID | BK_TID | BK_COMM | BK_UID | BK_CGROUP | BK_NETNS | BK_PIDNS | BK_COMMAND,
 };
 
 enum bk_timestamp { BK_TIME_WALL, BK_TIME_ISO, BK_TIME_REL, BK_TIME_MONO, BK_TIME_NONE };
@@ -144,12 +146,13 @@ enum bk_timestamp { BK_TIME_WALL, BK_TIME_ISO, BK_TIME_REL, BK_TIME_MONO, BK_TIM
 struct bk_common_opts {
 	struct bk_list pids, tids;
 	const char *comm;
+	char **command; /* behind "--", ends with NULL; NULL: none */
 	struct bk_filter filter; /* uid, cgroup, netns; the rest is filled in by the runtime */
 	uint64_t duration, interval, buffer;
-	uint32_t count;
+	uint32_t count, follow_max;
 	int timestamp; /* enum bk_timestamp */
 	int output;    /* enum bk_format */
-	bool json, no_header, stats;
+	bool json, no_header, stats, pidns;
 	uint32_t verbose;
 	const char *probe;
 };

@@ -8,7 +8,7 @@
 
 #include "bk.h"
 
-enum { MAX_OPTS = 96 };
+enum { MAX_OPTS = 96, FOLLOW_MAX = 16384 };
 
 static const char *const timestamps[] = { "wall", "iso", "rel", "mono", "none", NULL };
 static const char *const outputs[] = { "text", "json", NULL };
@@ -44,6 +44,10 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		  BK_OPT_CGROUP, .to.filter = &c->filter },
 		{ 0, "netns", "NS", "only this network namespace: name, path or inode",
 		  BK_OPT_NETNS, .to.filter = &c->filter },
+		BK_FLAG(0, "pidns", &c->pidns,
+			"numbers of processes as in this PID namespace, and only what is in it"),
+		BK_U32(0, "follow-max", &c->follow_max, 1, 1 << 22, "N",
+		       "of a command, follow at most N processes at a time (16384)"),
 		BK_DURATION('i', "interval", &c->interval, "TIME", "time between reports"),
 		BK_U32('c', "count", &c->count, 1, UINT32_MAX, "N",
 		       "stop after N lines, or N reports"),
@@ -65,8 +69,8 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		{ 'h', "help", NULL, "this text", BK_OPT_FLAG, .to.flag = NULL },
 	};
 	static const unsigned int taken_if[] = {
-		BK_PID,   BK_TID,      BK_COMM,  BK_UID,       BK_CGROUP,
-		BK_NETNS, BK_INTERVAL, BK_COUNT, BK_TIMESTAMP, BK_BUFFER,
+		BK_PID,	  BK_TID,     BK_COMM,	   BK_UID,   BK_CGROUP,	   BK_NETNS,
+		BK_PIDNS, BK_COMMAND, BK_INTERVAL, BK_COUNT, BK_TIMESTAMP, BK_BUFFER,
 	};
 
 	t->n = 0;
@@ -241,6 +245,7 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 	int c, err;
 
 	run->opts.timestamp = run->tool->timestamp;
+	run->opts.follow_max = FOLLOW_MAX;
 	make_table(&t, run->tool, &run->opts);
 	*s++ = run->tool->synopsis ? '+' : '-';
 	*s++ = ':';

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -169,6 +170,36 @@ static int set_ring(struct bk_run *run, struct bpf_object *obj)
 	return bpf_map__set_max_entries(map, size);
 }
 
+/* What follows a command is loaded only if there is one. */
+static int set_follow(struct bk_run *run, struct bpf_object *obj)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, "bk_followed");
+	struct bpf_program *born = bpf_object__find_program_by_name(obj, "bk_fork"),
+			   *gone = bpf_object__find_program_by_name(obj, "bk_exit");
+
+	if (!run->opts.command)
+		return map ? bpf_map__set_autocreate(map, false) : 0;
+	if (!map || !born || !gone)
+		return -EINVAL;
+	bpf_program__set_autoload(born, true);
+	bpf_program__set_autoload(gone, true);
+	return bpf_map__set_max_entries(map, run->opts.follow_max);
+}
+
+/* The kernel compares with plain numbers where it can: in the first PID namespace. */
+static int set_pidns(struct bk_filter *f, bool numbers)
+{
+	struct stat st;
+
+	/* that namespace always has this number (include/linux/proc_ns.h) */
+	if (stat("/proc/self/ns/pid", &st))
+		return -errno;
+	f->self = getpid();
+	f->pidns = st.st_ino == 0xEFFFFFFCU ? 0 : st.st_ino;
+	f->pidns_numbers = numbers && f->pidns;
+	return 0;
+}
+
 static int prepare(struct bk_run *run, struct any_skel *skel)
 {
 	struct bk_filter *f = bk_var(skel->obj, ".rodata", "bk_filter", sizeof(*f));
@@ -177,10 +208,12 @@ static int prepare(struct bk_run *run, struct any_skel *skel)
 	if (!f)
 		return -EINVAL;
 	*f = run->opts.filter;
-	f->self = getpid();
 	f->books = run->opts.stats;
+	f->follow = !!run->opts.command;
 	choose_programs(run, skel->obj);
-	err = set_ring(run, skel->obj);
+	err = set_pidns(f, run->opts.pidns);
+	err = err ? err : set_follow(run, skel->obj);
+	err = err ? err : set_ring(run, skel->obj);
 	if (!err && run->tool->configure)
 		err = run->tool->configure(run, skel);
 	return err ? err : bk_probe_resolve(run->probe, skel->obj);

@@ -405,6 +405,8 @@ struct bk_run {
 	int map_fd;		/* a map that report() reads by system call, or -1; set by started() */
 	volatile struct bk_books *books;
 	bool stop;		/* end the loop after this event */
+	const struct bk_caller *caller;
+	struct bk_command *command; /* behind "--", from when it is there, or NULL */
 	int status;		/* with -ECANCELED from configure(): the exit status, BK_EXIT_LACKING if 0 */
 	struct bk_loop *loop;
 };

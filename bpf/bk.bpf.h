@@ -338,14 +338,76 @@ static __always_inline void bk_comm_of(const bool typed, struct task_struct *tas
 	}
 }
 
+/*
+ * The number of a task in bpfkit's PID namespace, 0 if it is in none that is below that. Which level of the
+ * namespaces that is cannot be known beforehand; it is one of the first, nearly always.
+ */
+static __always_inline u32 bk_pid_in_ns(const bool typed, struct task_struct *task)
+{
+	enum { LEVELS = 33 }; /* MAX_PID_NS_LEVEL, and the initial one */
+	struct pid *pid = bk_get(typed, task, thread_pid);
+	const void *numbers = __builtin_preserve_access_index(&pid->numbers[0]);
+	u32 level = bk_get(typed, pid, level);
+
+#pragma clang loop unroll(disable)
+	for (u32 i = 0; i < LEVELS; i++) {
+		struct pid_namespace *ns = NULL;
+		struct upid *at = (void *)numbers + i * bpf_core_type_size(struct upid);
+		u32 inum = 0, nr = 0;
+
+		if (i > level)
+			break;
+		bk_read(&ns, sizeof(ns), &at->ns);
+		bk_read(&inum, sizeof(inum), &ns->ns.inum);
+		if (inum != bk_filter.pidns)
+			continue;
+		bk_read(&nr, sizeof(nr), &at->nr);
+		return nr;
+	}
+	return 0;
+}
+
+/*
+ * The numbers of a task's process and of the task itself, as options and columns have them: those of the kernel;
+ * with --pidns those in bpfkit's PID namespace, 0 for what is not in it. typed: see bk_get(); in tp_btf programs
+ * it is true.
+ */
+static __always_inline u32 bk_tgid_of(const bool typed, struct task_struct *task)
+{
+	if (bk_filter.pidns_numbers)
+		return bk_pid_in_ns(typed, bk_get(typed, task, group_leader));
+	return bk_get(typed, task, tgid);
+}
+
+static __always_inline u32 bk_tid_of(const bool typed, struct task_struct *task)
+{
+	return bk_filter.pidns_numbers ? bk_pid_in_ns(typed, task) : bk_get(typed, task, pid);
+}
+
+/* Is it bpfkit itself? */
+static __always_inline bool bk_is_self(const bool typed, struct task_struct *task)
+{
+	if (bk_filter.pidns)
+		return bk_filter.self == bk_pid_in_ns(typed, bk_get(typed, task, group_leader));
+	return bk_filter.self == (u32)bk_get(typed, task, tgid);
+}
+
+#ifndef BK_NO_TASKS
+#include "follow.bpf.h"
+
+/* tid: as bk_tid_of() gives it; read only if there are threads to be compared with. */
 static __always_inline bool bk_want_any(const bool typed, struct task_struct *task, u32 tid)
 {
-	u32 tgid = bk_get(typed, task, tgid);
-
-	if (bk_filter.self == tgid)
+	if (bk_is_self(typed, task))
 		return false;
-	if (bk_filter.npids && !bk_one_of(bk_filter.pids, bk_filter.npids, tgid))
+	if (bk_filter.follow && !bk_is_followed(typed, task))
 		return bk_leave_out();
+	if (bk_filter.npids || bk_filter.pidns_numbers) {
+		u32 tgid = bk_tgid_of(typed, task);
+
+		if (!tgid || (bk_filter.npids && !bk_one_of(bk_filter.pids, bk_filter.npids, tgid)))
+			return bk_leave_out();
+	}
 	if (bk_filter.ntids && !bk_one_of(bk_filter.tids, bk_filter.ntids, tid))
 		return bk_leave_out();
 	if (bk_filter.has_uid && bk_filter.uid != bk_uid_of(typed, task))
@@ -366,8 +428,8 @@ static __always_inline bool bk_want_any(const bool typed, struct task_struct *ta
 }
 
 /*
- * Do the filters want this task, as the thread of this number? It is the subject of the event, not whoever happens
- * to be running.
+ * Do the filters want this task, as the thread of this number (see bk_tid_of())? It is the subject of the event, not
+ * whoever happens to be running.
  */
 static __always_inline bool bk_want_thread(struct task_struct *task, u32 tid)
 {
@@ -377,12 +439,15 @@ static __always_inline bool bk_want_thread(struct task_struct *task, u32 tid)
 /* The same for what bk_current() gives. */
 static __always_inline bool bk_want_current(struct task_struct *task)
 {
-	return bk_want_any(bk_current_is_typed(), task, bk_get(bk_current_is_typed(), task, pid));
+	const bool typed = bk_current_is_typed();
+
+	return bk_want_any(typed, task, bk_filter.ntids ? bk_tid_of(typed, task) : 0);
 }
 
 static __always_inline bool bk_want(struct task_struct *task)
 {
-	return bk_want_thread(task, task->pid);
+	return bk_want_thread(task, bk_filter.ntids ? bk_tid_of(true, task) : 0);
 }
+#endif
 
 #endif

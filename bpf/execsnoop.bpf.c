@@ -35,13 +35,18 @@ static __always_inline u64 name_size(struct linux_binprm *bprm)
 	return size && size <= EXECSNOOP_NAME_MAX ? size : EXECSNOOP_NAME_MAX;
 }
 
+/* The process, its parent, and the thread that called. */
+struct who {
+	struct task_struct *task, *parent;
+	u32 pid, ppid, tid;
+};
+
 /* The name comes first, then so many bytes of the arguments. */
 static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 args_room, u64 args,
-				 struct task_struct *task, struct linux_binprm *bprm, u32 tid,
-				 u64 now, u64 duration)
+				 const struct who *who, struct linux_binprm *bprm, u64 now, u64 duration)
 {
+	struct task_struct *task = who->task, *parent = who->parent;
 	struct mm_struct *mm = task->mm;
-	struct task_struct *parent = task->real_parent;
 	long n;
 
 	e->head.kind = EXECSNOOP_EXEC;
@@ -49,10 +54,10 @@ static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 a
 	e->head.time = now;
 	e->duration = duration;
 	e->cgroup = task->cgroups->dfl_cgrp->kn->id;
-	e->head.pid = task->tgid;
-	e->ppid = parent->tgid;
+	e->head.pid = who->pid;
+	e->ppid = who->ppid;
 	e->uid = task->cred->uid.val;
-	e->tid = tid;
+	e->tid = who->tid;
 	e->argc = bprm->argc;
 	e->args_size = mm->arg_end - mm->arg_start;
 	e->args_at = name_room;
@@ -151,7 +156,7 @@ static __always_inline void send_path(struct bk_place place, const struct path *
 			break;									\
 		__e = bk_reserve(sizeof(*__e) + (name_room) + (args_room));			\
 		if (__e) {									\
-			fill(__e, name_room, args_room, args, task, bprm, tid, now, duration);	\
+			fill(__e, name_room, args_room, args, &who, bprm, now, duration);	\
 			bk_submit(__e);								\
 		}										\
 		return 0;									\
@@ -197,16 +202,16 @@ static __always_inline void remember(struct task_struct *task, u64 now)
 		bk_add(&unwatched, 1);
 }
 
-static __always_inline void note_end(struct execsnoop_exit *e, struct task_struct *task, u32 pid)
+static __always_inline void note_end(struct execsnoop_exit *e, struct task_struct *task)
 {
 	struct task_struct *leader = task->group_leader;
 	struct signal_struct *signal = task->signal;
 
 	e->head.time = bpf_ktime_get_ns();
 	e->head.kind = EXECSNOOP_EXIT;
-	e->head.pid = pid;
+	e->head.pid = bk_tgid_of(true, task);
 	e->code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
-	e->ppid = task->real_parent->tgid;
+	e->ppid = bk_tgid_of(true, task->real_parent);
 	e->uid = task->cred->uid.val;
 	e->pad = 0;
 	bk_comm_of(true, leader, e->comm);
@@ -224,7 +229,7 @@ int exited(u64 *ctx)
 	if (!p)
 		return 0;
 	if (!task->signal->live.counter)
-		note_end(&p->e, task, pid);
+		note_end(&p->e, task);
 	bk_add(&p->dying, 1);
 	if (!bpf_map_update_elem(&dying, &key, &pid, BPF_ANY))
 		return 0;
@@ -284,23 +289,30 @@ int exec__tp_btf(u64 *ctx)
 {
 	struct task_struct *task = (void *)ctx[0];
 	struct linux_binprm *bprm = (void *)ctx[2];
-	u32 tid = ctx[1];
+	struct who who = { .task = task, .parent = task->real_parent, .tid = ctx[1] };
 	u64 name, args, now, duration;
 
 	now = bpf_ktime_get_ns();
-	duration = call_duration(tid, now);
-	/* by now the task has the number of its process, whichever thread called */
-	if (!bk_want_thread(task, tid))
+	duration = call_duration(who.tid, now);
+	/*
+	 * By now the task has the number of its process, whichever thread called. What number the thread had in
+	 * another PID namespace is forgotten with it; the first one has that of the process.
+	 */
+	if (bk_filter.pidns_numbers)
+		who.tid = who.tid == (u32)task->tgid ? bk_tgid_of(true, task) : 0;
+	if (!bk_want_thread(task, who.tid))
 		return 0;
-	if (config.ppid && (u32)task->real_parent->tgid != config.ppid) {
+	who.pid = bk_tgid_of(true, task);
+	who.ppid = bk_tgid_of(true, who.parent);
+	if (config.ppid && who.ppid != config.ppid) {
 		bk_leave_out();
 		return 0;
 	}
 	if (config.cwd)
-		send_path(bk_place_of(&task->fs->pwd), &task->fs->root, EXECSNOOP_CWD, 0, task->tgid, now);
+		send_path(bk_place_of(&task->fs->pwd), &task->fs->root, EXECSNOOP_CWD, 0, who.pid, now);
 	if (config.exe)
 		send_path(bk_place_of(&task->mm->exe_file->f_path), &task->fs->root, EXECSNOOP_EXE, 0,
-			  task->tgid, now);
+			  who.pid, now);
 	if (config.exit)
 		remember(task, now);
 	name = name_size(bprm);
@@ -387,13 +399,15 @@ static __always_inline int failed(const struct call *c, u32 which)
 	struct kernfs_node *kn;
 	struct fs_struct *fs;
 	struct execsnoop_event *e;
+	u32 ppid;
 	long n;
 
 	duration = call_duration(bpf_get_current_pid_tgid(), now);
 	if (!bk_want_current(task))
 		return 0;
 	parent = bk_get(typed, task, real_parent);
-	if (config.ppid && (u32)bk_get(typed, parent, tgid) != config.ppid) {
+	ppid = bk_tgid_of(typed, parent);
+	if (config.ppid && ppid != config.ppid) {
 		bk_leave_out();
 		return 0;
 	}
@@ -408,10 +422,10 @@ static __always_inline int failed(const struct call *c, u32 which)
 	cg = bk_get(typed, set, dfl_cgrp);
 	kn = bk_get(typed, cg, kn);
 	e->cgroup = bk_get(typed, kn, id);
-	e->head.pid = bk_get(typed, task, tgid);
-	e->ppid = bk_get(typed, parent, tgid);
+	e->head.pid = bk_tgid_of(typed, task);
+	e->ppid = ppid;
 	e->uid = bk_uid_of(typed, task);
-	e->tid = bk_get(typed, task, pid);
+	e->tid = bk_tid_of(typed, task);
 	bk_comm_of(typed, task, e->comm);
 	bk_comm_of(typed, parent, e->parent_comm);
 	n = bpf_probe_read_user_str(e->data, EXECSNOOP_NAME_MAX, (void *)c->file);

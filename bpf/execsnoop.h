@@ -47,7 +47,7 @@ struct execsnoop_event {
 	unsigned long long duration; /* of the call, ns; 0: not known */
 	int ret;
 	unsigned int ppid, uid;
-	unsigned int tid;	   /* of the thread that called, which has become the process */
+	unsigned int tid;	   /* of the thread that called, which has become the process; 0: unknown */
 	unsigned int argc;	   /* words in the argument area */
 	unsigned int args_size;	   /* bytes of that, all of it; of a call that failed, what is here */
 	unsigned int args_at;	   /* where they start in data, and how many are here */

@@ -10,7 +10,10 @@ struct bk_filter {
 	unsigned long long comm_mask[2];
 	unsigned long long cgroup;	 /* id in the cgroup2 hierarchy, 0 for any; descendants match */
 	unsigned int cgroup_level;
-	unsigned int self;		 /* bpfkit's own process is never reported */
+	unsigned int self;		 /* bpfkit's own process is never reported: its number in pidns */
+	unsigned int pidns;		 /* inode of bpfkit's PID namespace, 0: the initial one */
+	unsigned int pidns_numbers;	 /* pids and tids are those of pidns; nothing else is shown */
+	unsigned int follow;		 /* only bpfkit's child and what descends from it */
 	unsigned int netns;		 /* inode, 0 for any */
 	unsigned int uid;
 	unsigned int has_uid;
@@ -24,6 +27,7 @@ struct bk_filter {
 struct bk_books {
 	unsigned long long lost;	 /* records that the ring buffer refused */
 	unsigned long long filtered;	 /* events that a filter left out; counted only on request */
+	unsigned long long unfollowed;	 /* processes for which bk_followed had no room */
 	unsigned int asleep;		 /* the reader sleeps and wants to be woken */
 };
 #endif

@@ -13,6 +13,7 @@
  * twice; `epoch` says which set counts. The reader flips it, waits until no program can still be
  * using the old set, then reads and empties that at leisure: no count is lost and none appears twice.
  */
+#define BK_NO_TASKS
 #include "bk.bpf.h"
 #include "pkt.h"
 #include "netmon.h"

@@ -89,8 +89,8 @@ static __always_inline void fill(struct opensnoop_event *e, const struct open *o
 	e->path.ino = 0;
 	e->path.dev = 0;
 	e->path.flags = 0;
-	e->pid = bk_get(typed, task, tgid);
-	e->tid = bk_get(typed, task, pid);
+	e->pid = bk_tgid_of(typed, task);
+	e->tid = bk_tid_of(typed, task);
 	e->uid = config.uid ? bk_uid_of(typed, task) : 0;
 	e->ret = o->ret;
 	e->dfd = o->dfd;

@@ -231,6 +231,22 @@ struct thread_info {
 	u32 status; /* x86 */
 };
 
+struct pid_namespace {
+	struct ns_common ns;
+};
+
+/* the number in one PID namespace */
+struct upid {
+	int nr;
+	struct pid_namespace *ns;
+};
+
+/* its numbers, from that in the initial PID namespace to that in its own */
+struct pid {
+	unsigned int level;
+	struct upid numbers[];
+};
+
 struct mm_struct {
 	unsigned long arg_start, arg_end;
 	struct file *exe_file;
@@ -240,6 +256,7 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+/* what the threads of a process share */
 struct signal_struct {
 	atomic_t live; /* threads that have not exited */
 	int group_exit_code;
@@ -255,12 +272,15 @@ struct task_struct {
 	struct thread_info thread_info;
 	unsigned int __state;
 	void *stack;
+	unsigned int flags;
 	int pid;
 	int tgid;
+	struct task_struct *group_leader;
+	struct pid *thread_pid;
+	struct signal_struct *signal;
 	char comm[16];
 	struct mm_struct *mm;
-	struct task_struct *real_parent, *group_leader;
-	struct signal_struct *signal;
+	struct task_struct *real_parent;
 	struct sched_entity se;
 	int exit_code;
 	const struct cred *cred;

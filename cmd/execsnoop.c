@@ -520,7 +520,7 @@ static int event_exec(struct bk_run *run, const struct execsnoop_event *e, size_
 	x.bytes = e->args_size;
 	if (opt.max_args && args.n > args.first + opt.max_args)
 		x.left_out = args.n - args.first - opt.max_args;
-	x.has = (args.cut ? H_CUT : 0) | (e->tid != e->head.pid ? H_TID : 0) |
+	x.has = (args.cut ? H_CUT : 0) | (e->tid && e->tid != e->head.pid ? H_TID : 0) |
 		(x.left_out ? H_LEFT_OUT : 0) | (e->ret ? H_ERROR : 0) |
 		(e->duration ? H_DURATION : 0) | (args.cut && !e->ret ? H_BYTES : 0);
 	bk_emit(run, run->cols, "exec", &x);

@@ -138,7 +138,9 @@ enum bk_common {
 	BK_COUNT = 1 << 7,
 	BK_TIMESTAMP = 1 << 8,
 	BK_BUFFER = 1 << 9, /* has events */
-	BK_TASK = BK_PID | BK_TID | BK_COMM | BK_UID | BK_CGROUP | BK_NETNS,
+	BK_PIDNS = 1 << 10,
+	BK_COMMAND = 1 << 11, /* one to run and to follow, behind "--" */
+	BK_TASK = BK_PID | BK_TID | BK_COMM | BK_UID | BK_CGROUP | BK_NETNS | BK_PIDNS | BK_COMMAND,
 };
 
 enum bk_timestamp { BK_TIME_WALL, BK_TIME_ISO, BK_TIME_REL, BK_TIME_MONO, BK_TIME_NONE };
@@ -147,12 +149,13 @@ enum bk_timestamp { BK_TIME_WALL, BK_TIME_ISO, BK_TIME_REL, BK_TIME_MONO, BK_TIM
 struct bk_common_opts {
 	struct bk_list pids, tids;
 	const char *comm;
+	char **command; /* behind "--", ends with NULL; NULL: none */
 	struct bk_filter filter; /* uid, cgroup, netns; the rest is filled in by the runtime */
 	uint64_t duration, interval, buffer;
-	uint32_t count;
+	uint32_t count, follow_max;
 	int timestamp; /* enum bk_timestamp */
 	int output;    /* enum bk_format */
-	bool json, no_header, stats;
+	bool json, no_header, stats, pidns;
 	uint32_t verbose;
 	const char *probe;
 };
@@ -430,6 +433,8 @@ struct bk_run {
 	int map_fd;		/* a map that report() reads by system call, or -1; set by started() */
 	volatile struct bk_books *books;
 	bool stop;		/* end the loop after this event */
+	const struct bk_caller *caller;
+	struct bk_command *command; /* behind "--", from when it is there, or NULL */
 	int status;		/* with -ECANCELED from configure(): the exit status, BK_EXIT_LACKING if 0 */
 	struct bk_loop *loop;
 	struct bpf_link *links[16]; /* besides those of the skeleton; gone when that is detached */

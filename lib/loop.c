@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <linux/bpf.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,12 +21,14 @@ enum {
 	DRAIN_MAX = 65536,    /* records at a time, so that a flood does not keep signals waiting */
 };
 
-enum what { SIGNAL, INTERVAL, DURATION, STDOUT, RING };
+enum what { SIGNAL, INTERVAL, DURATION, STDOUT, RING, COMMAND };
 
 struct bk_loop {
 	struct bk_run *run;
 	int ep, signals, interval, duration;
-	sigset_t old;
+	sigset_t ending, old;
+	bool told; /* a signal came */
+	struct bk_command *command;
 	struct ring_buffer *ring;
 	bool awake;
 	unsigned int drained; /* records, in this drain */
@@ -66,26 +69,25 @@ int bk_loop_open(struct bk_run *run, struct bk_loop **out)
 {
 	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
 	struct bk_loop *l = calloc(1, sizeof(*l));
-	sigset_t set;
 	int err;
 
 	if (!l)
 		return -ENOMEM;
 	l->run = run;
 	l->interval = l->duration = -1;
-	sigemptyset(&set);
+	sigemptyset(&l->ending);
 	for (size_t i = 0; i < ARRAY_LEN(ending); i++) {
 		struct sigaction now;
 
 		/* what the caller ignores, as nohup does, stays ignored */
 		if (!sigaction(ending[i], NULL, &now) && now.sa_handler != SIG_IGN)
-			sigaddset(&set, ending[i]);
+			sigaddset(&l->ending, ending[i]);
 	}
-	sigprocmask(SIG_BLOCK, &set, &l->old);
+	sigprocmask(SIG_BLOCK, &l->ending, &l->old);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN); /* then a write fails, and that is said */
 	l->ep = epoll_create1(EPOLL_CLOEXEC);
-	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	l->signals = signalfd(-1, &l->ending, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (l->ep < 0 || l->signals < 0) {
 		err = -errno;
 		bk_loop_close(l);
@@ -235,8 +237,11 @@ static bool take_signals(struct bk_loop *l)
 	struct signalfd_siginfo taken;
 	bool any = false;
 
-	while (read(l->signals, &taken, sizeof(taken)) == sizeof(taken))
-		any = true;
+	while (read(l->signals, &taken, sizeof(taken)) == sizeof(taken)) {
+		any = l->told = true;
+		if (l->command)
+			bk_command_pass_on(l->command, &taken);
+	}
 	return any;
 }
 
@@ -247,9 +252,21 @@ static bool ends_soon(const struct bk_run *run)
 	       bk_now() + run->opts.interval / 20 >= run->start_ns + run->opts.duration;
 }
 
+int bk_loop_command(struct bk_loop *l, struct bk_command *command)
+{
+	int err = watch(l, command->pidfd, COMMAND, EPOLLIN, EPOLL_CTL_ADD);
+
+	if (err)
+		return err;
+	l->command = command;
+	bk_command_release(command);
+	return 0;
+}
+
 int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 {
 	struct bk_run *run = l->run;
+	bool ended = false; /* the command */
 	int last = 0, err;
 	uint64_t ticks;
 
@@ -297,6 +314,9 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 			case DURATION:
 				over = true;
 				break;
+			case COMMAND:
+				ended = over = true;
+				break;
 			}
 		if (over || run->stop)
 			break;
@@ -306,18 +326,42 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 				return last;
 		}
 	}
+	run->out->wake[1] = -1;
+	/* who reads what the command did may take his time, until a signal comes */
+	if (ended && !l->told)
+		return 0;
 	/* what is left is written, but nobody is waited for: from here on a second Ctrl-C just ends us */
 	take_signals(l);
-	run->out->wake[0] = run->out->wake[1] = -1;
+	run->out->wake[0] = -1;
 	run->out->patience = BK_LAST_WRITE_MS;
 	sigprocmask(SIG_SETMASK, &l->old, NULL);
 	return 0;
+}
+
+void bk_loop_wait(struct bk_loop *l)
+{
+	struct pollfd p[2] = { { .events = POLLIN },
+			       { .fd = l->told ? -1 : l->signals, .events = POLLIN } };
+
+	if (!l->command)
+		return;
+	p[0].fd = l->command->pidfd;
+	if (!l->told)
+		sigprocmask(SIG_BLOCK, &l->ending, NULL);
+	while (poll(p, 2, -1) < 0 || !p[0].revents) {
+		if (p[1].fd < 0 || !take_signals(l))
+			continue;
+		p[1].fd = -1;
+		sigprocmask(SIG_SETMASK, &l->old, NULL);
+	}
 }
 
 void bk_loop_close(struct bk_loop *l)
 {
 	if (!l)
 		return;
+	if (l->signals >= 0)
+		take_signals(l);
 	ring_buffer__free(l->ring);
 	if (l->interval >= 0)
 		close(l->interval);

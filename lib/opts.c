@@ -44,6 +44,10 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		  BK_OPT_CGROUP, .to.filter = &c->filter },
 		{ 0, "netns", "NS", "only this network namespace: name, path or inode",
 		  BK_OPT_NETNS, .to.filter = &c->filter },
+		BK_FLAG(0, "pidns", &c->pidns,
+			"numbers of processes as in this PID namespace, and only what is in it"),
+		BK_U32(0, "follow-max", &c->follow_max, 1, 1 << 22, "N",
+		       "of a command behind --, follow at most N processes at a time (16384)"),
 		BK_DURATION('i', "interval", &c->interval, "TIME", "time between reports"),
 		BK_U32('c', "count", &c->count, 1, UINT32_MAX, "N",
 		       "stop after N lines, or N reports"),
@@ -65,8 +69,8 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		{ 'h', "help", NULL, "this text", BK_OPT_FLAG, .to.flag = NULL },
 	};
 	static const unsigned int taken_if[] = {
-		BK_PID,   BK_TID,      BK_COMM,  BK_UID,       BK_CGROUP,
-		BK_NETNS, BK_INTERVAL, BK_COUNT, BK_TIMESTAMP, BK_BUFFER,
+		BK_PID,	  BK_TID,     BK_COMM,	   BK_UID,   BK_CGROUP,	   BK_NETNS,
+		BK_PIDNS, BK_COMMAND, BK_INTERVAL, BK_COUNT, BK_TIMESTAMP, BK_BUFFER,
 	};
 
 	t->n = 0;
@@ -223,6 +227,10 @@ static int check(struct bk_run *run)
 		bk_error("--buffer: at most 1G");
 		return BK_EXIT_USAGE;
 	}
+	if (c->follow_max && !c->command) {
+		bk_error("--follow-max belongs to a command, behind '--'");
+		return BK_EXIT_USAGE;
+	}
 	if (c->comm) {
 		size_t n = strlen(c->comm);
 		bool prefix = n && c->comm[n - 1] == '*';
@@ -258,12 +266,37 @@ static const char *value_of(const struct table *t, int letter)
 	return "";
 }
 
+static int too_many(const struct bk_run *run, const char *arg)
+{
+	if (run->tool->common & BK_COMMAND)
+		bk_error("'%s' is one argument too many: a command to run stands behind '--', as in '-- %s'",
+			 arg, arg);
+	else
+		bk_error("'%s' is one argument too many: this tool takes options only", arg);
+	return bk_usage(run);
+}
+
+/* What stands behind "--": n words. */
+static int set_command(struct bk_run *run, char **words, int n)
+{
+	if (n && !(run->tool->common & BK_COMMAND)) {
+		bk_error("'%s' is one argument too many: this tool runs no command", words[0]);
+		return BK_EXIT_USAGE;
+	}
+	if (!n && run->tool->common & BK_COMMAND) {
+		bk_error("behind '--' a command is missing");
+		return BK_EXIT_USAGE;
+	}
+	run->opts.command = n ? words : NULL;
+	return -1;
+}
+
 int bk_parse_args(struct bk_run *run, int argc, char **argv)
 {
 	struct option longs[MAX_OPTS + 1] = { 0 };
 	char shorts[2 * MAX_OPTS + 3], *s = shorts;
 	struct table t;
-	int c, err;
+	int c, at, err = -1;
 
 	run->opts.timestamp = run->tool->timestamp;
 	make_table(&t, run->tool, &run->opts);
@@ -282,7 +315,7 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 	*s = 0;
 	opterr = 0;
 	optind = 0;
-	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+	while (at = optind ? optind : 1, (c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const struct bk_opt *o = NULL;
 		const char *bad;
 
@@ -290,11 +323,8 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 			if (c == 256 + (int)i ||
 			    (c < 256 && t.rows[i].letter && c == t.rows[i].letter))
 				o = &t.rows[i];
-		if (c == 1) {
-			bk_error("'%s' is one argument too many: this tool takes options only",
-				 optarg);
-			return bk_usage(run);
-		}
+		if (c == 1)
+			return too_many(run, optarg);
 		if (!o) {
 			const char *arg = argv[optind > 0 ? optind - 1 : 0];
 
@@ -326,12 +356,12 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 			return bk_usage(run);
 		}
 	}
-	if (optind < argc) {
-		bk_error("'%s' is one argument too many: this tool takes options only",
-			 argv[optind]);
-		return bk_usage(run);
-	}
-	err = check(run);
+	/* "--" itself: not where it is the value of an option, which is behind "at" then */
+	if (at < argc && !strcmp(argv[at], "--"))
+		err = set_command(run, argv + optind, argc - optind);
+	else if (optind < argc)
+		return too_many(run, argv[optind]);
+	err = err == -1 ? check(run) : err;
 	return err == -1 ? -1 : bk_usage(run);
 }
 
@@ -363,8 +393,9 @@ void bk_help(const struct bk_tool *tool)
 	struct table t;
 
 	make_table(&t, tool, &unused);
-	printf("Usage: %s [OPTION]...%s%s\n%s.\n", tool->name, tool->synopsis ? " " : "",
-	       tool->synopsis ? tool->synopsis : "", tool->summary);
+	printf("Usage: %s [OPTION]...%s%s%s\n%s.\n", tool->name, tool->synopsis ? " " : "",
+	       tool->synopsis ? tool->synopsis : "",
+	       tool->common & BK_COMMAND ? " [-- COMMAND [ARGUMENT]...]" : "", tool->summary);
 	if (t.own) {
 		printf("\nOptions:\n");
 		for (size_t i = 0; i < t.own; i++)

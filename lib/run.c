@@ -7,13 +7,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "bk.h"
+#include "command.h"
 #include "loop.h"
 #include "probe.h"
 #include "version.h"
+
+enum { FOLLOW_MAX = 16384 }; /* processes of a command, at a time */
 
 /* libbpf guarantees these first members in every generated skeleton. */
 struct any_skel {
@@ -169,6 +173,36 @@ static int set_ring(struct bk_run *run, struct bpf_object *obj)
 	return bpf_map__set_max_entries(map, size);
 }
 
+/* What follows a command is loaded only if there is one. */
+static int set_follow(struct bk_run *run, struct bpf_object *obj)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(obj, "bk_followed");
+	struct bpf_program *born = bpf_object__find_program_by_name(obj, "bk_fork"),
+			   *gone = bpf_object__find_program_by_name(obj, "bk_exit");
+
+	if (!run->opts.command)
+		return map ? bpf_map__set_autocreate(map, false) : 0;
+	if (!map || !born || !gone)
+		return -EINVAL;
+	bpf_program__set_autoload(born, true);
+	bpf_program__set_autoload(gone, true);
+	return bpf_map__set_max_entries(map, run->opts.follow_max ? run->opts.follow_max : FOLLOW_MAX);
+}
+
+/* The kernel compares with plain numbers where it can: in the first PID namespace. */
+static int set_pidns(struct bk_filter *f, bool numbers)
+{
+	struct stat st;
+
+	/* that namespace always has this number (include/linux/proc_ns.h) */
+	if (stat("/proc/self/ns/pid", &st))
+		return -errno;
+	f->self = getpid();
+	f->pidns = st.st_ino == 0xEFFFFFFCU ? 0 : st.st_ino;
+	f->pidns_numbers = numbers && f->pidns;
+	return 0;
+}
+
 static int prepare(struct bk_run *run, struct any_skel *skel)
 {
 	struct bk_filter *f = bk_var(skel->obj, ".rodata", "bk_filter", sizeof(*f));
@@ -177,10 +211,12 @@ static int prepare(struct bk_run *run, struct any_skel *skel)
 	if (!f)
 		return -EINVAL;
 	*f = run->opts.filter;
-	f->self = getpid();
 	f->books = run->opts.stats;
+	f->follow = !!run->opts.command;
 	choose_programs(run, skel->obj);
-	err = set_ring(run, skel->obj);
+	err = set_pidns(f, run->opts.pidns);
+	err = err ? err : set_follow(run, skel->obj);
+	err = err ? err : set_ring(run, skel->obj);
 	if (!err && run->tool->configure)
 		err = run->tool->configure(run, skel);
 	return err ? err : bk_probe_resolve(run->probe, skel->obj, run->tool->optional);
@@ -360,7 +396,8 @@ static struct costs read_costs(struct bk_run *run)
 static void close_books(struct bk_run *run)
 {
 	struct costs c = read_costs(run);
-	uint64_t lost = run->books->lost, filtered = run->books->filtered + run->left_out;
+	uint64_t lost = run->books->lost, filtered = run->books->filtered + run->left_out,
+		 unfollowed = run->books->unfollowed;
 	struct bk_out *o = run->out;
 
 	if (o->json && !o->error) {
@@ -373,6 +410,8 @@ static void close_books(struct bk_run *run)
 		}
 		if (c.missed_known)
 			bk_json_u64(o, "missed", c.missed);
+		if (run->opts.command)
+			bk_json_u64(o, "unfollowed", unfollowed);
 		if (run->opts.stats)
 			bk_json_u64(o, "filtered", filtered);
 		bk_json_end(o);
@@ -385,6 +424,10 @@ static void close_books(struct bk_run *run)
 		bk_warn("%llu events were missed: they came while the program was already "
 			"running on that CPU",
 			(unsigned long long)c.missed);
+	if (unfollowed)
+		bk_warn("%llu processes were not followed, nor what they started: there were too "
+			"many at a time; a larger table may help (--follow-max)",
+			(unsigned long long)unfollowed);
 	if (!run->opts.stats)
 		return;
 	if (run->events)
@@ -421,6 +464,25 @@ static int tick(struct bk_run *run)
 	return err;
 }
 
+static void put_command(struct bk_run *run, struct bk_out *o)
+{
+	bool valid = true;
+
+	bk_json_name(o, "command");
+	for (char **arg = run->opts.command; *arg; arg++) {
+		bk_puts(o, arg == run->opts.command ? "[\"" : ",\"");
+		valid &= bk_put_text(o, *arg, strlen(*arg));
+		bk_putc(o, '"');
+	}
+	bk_putc(o, ']');
+	for (char **arg = run->opts.command; !valid && *arg; arg++) {
+		bk_puts(o, arg == run->opts.command ? ",\"command_hex\":[\"" : ",\"");
+		bk_put_hex(o, *arg, strlen(*arg));
+		bk_puts(o, arg[1] ? "\"" : "\"]");
+	}
+	bk_json_u64(o, "pid", run->opts.pidns ? (uint32_t)run->command->pid : run->command->kernel_pid);
+}
+
 static void start_lines(struct bk_run *run)
 {
 	struct bk_out *o = run->out;
@@ -433,6 +495,8 @@ static void start_lines(struct bk_run *run)
 			bk_json_str(o, "probe", run->rung, 64);
 		if (run->blind)
 			bk_json_str(o, "cannot_see", run->blind, 512);
+		if (run->command)
+			put_command(run, o);
 		if (run->tool->start_json)
 			run->tool->start_json(run, o);
 		bk_json_end(o);
@@ -445,13 +509,30 @@ static void start_lines(struct bk_run *run)
 	bk_flush(o);
 }
 
-static int go(struct bk_run *run, struct any_skel *skel)
+/* The first process that is followed is our child, before anything else can be. */
+static int start_command(struct bk_run *run, struct bk_command *command)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(run->obj, "bk_followed");
+	int err = bk_command_start(command, run->opts.command, run->caller);
+
+	if (err)
+		return err;
+	run->command = command;
+	err = bpf_map_get_next_key(bpf_map__fd(map), NULL, &command->kernel_pid);
+	if (err)
+		bk_error("the command cannot be followed: the kernel did not show how it began");
+	return err;
+}
+
+static int go(struct bk_run *run, struct any_skel *skel, struct bk_command *command)
 {
 	int err = 0;
 
 	run->start_ns = run->reported_ns = bk_now();
 	if (run->tool->started)
 		err = run->tool->started(run, skel);
+	if (!err && run->opts.command)
+		err = start_command(run, command);
 	bk_probe_loaded(run->probe);
 	bk_btf_forget();
 	if (!err)
@@ -461,7 +542,10 @@ static int go(struct bk_run *run, struct any_skel *skel)
 		return err;
 	}
 	start_lines(run);
-	err = bk_loop_run(run->loop, tick);
+	if (run->command)
+		err = bk_loop_command(run->loop, run->command);
+	if (!err)
+		err = bk_loop_run(run->loop, tick);
 	/* totals are final only when no program can run any more and the ring is empty */
 	detach(run, skel);
 	if (!err)
@@ -498,11 +582,15 @@ static void fill_stdio(void)
 
 int bk_run(struct bk_run *run)
 {
+	struct bk_command command = { .pidfd = -1, .hold = -1 };
+	struct bk_caller caller;
 	struct any_skel *skel = NULL;
 	int status, err, stats_fd = -1;
 	bool closed;
 
 	run->began_ns = bk_now();
+	bk_caller_save(&caller);
+	run->caller = &caller;
 	closed = fcntl(run->out->fd, F_GETFD) < 0;
 	fill_stdio();
 	run->map_fd = -1;
@@ -550,7 +638,7 @@ int bk_run(struct bk_run *run)
 	status = start(run, &skel);
 	if (status != -1)
 		goto close;
-	err = go(run, skel);
+	err = go(run, skel, &command);
 	bk_flush(run->out);
 	status = err ? BK_EXIT_FAILED : BK_EXIT_OK;
 	if (run->out->error == -EINTR) {
@@ -560,6 +648,11 @@ int bk_run(struct bk_run *run)
 		status = BK_EXIT_FAILED;
 	}
 	run->tool->skel->destroy(skel);
+	if (run->command) {
+		bk_loop_wait(run->loop);
+		err = bk_command_wait(run->command);
+		status = status == BK_EXIT_OK ? err : status;
+	}
 close:
 	bk_probe_close(run->probe);
 	bk_loop_close(run->loop);

@@ -9,6 +9,7 @@
  * kernel memory is not allowed everywhere.
  */
 #include "bk.bpf.h"
+#include "count.bpf.h"
 #include "execsnoop.h"
 
 enum { PRESERVE_ARGV0 = 1 << 3 }; /* linux_binprm.interp_flags, from 5.12 */
@@ -73,6 +74,43 @@ static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 a
 		return 0;									\
 	} while (0)
 
+/* ---- --count ---- */
+
+static __always_inline void exe_key(struct execsnoop_exe *exe, struct linux_binprm *bprm)
+{
+	long n;
+
+	__builtin_memset(exe, 0, sizeof(*exe));
+	/* one byte more than is kept tells whether there is more */
+	n = bpf_probe_read_user_str(exe, EXECSNOOP_EXE_MAX + 2, (void *)bprm->exec);
+	exe->name[EXECSNOOP_EXE_MAX] = 0;
+	exe->cut = n > EXECSNOOP_EXE_MAX + 1;
+}
+
+static __always_inline void count(struct task_struct *task, struct linux_binprm *bprm)
+{
+	union execsnoop_key key;
+
+	switch (config.by) {
+	case EXECSNOOP_COMM:
+		/* unlike what task->comm has, zero behind the end of the name */
+		bpf_get_current_comm(key.comm, sizeof(key.comm));
+		break;
+	case EXECSNOOP_EXE:
+		exe_key(&key.exe, bprm);
+		break;
+	case EXECSNOOP_PPID:
+		key.number = task->real_parent->tgid;
+		break;
+	case EXECSNOOP_UID:
+		key.number = task->cred->uid.val;
+		break;
+	default:
+		key.cgroup = task->cgroups->dfl_cgrp->kn->id;
+	}
+	bk_count(&key);
+}
+
 SEC("tp_btf/sched_process_exec")
 int exec__tp_btf(u64 *ctx)
 {
@@ -86,6 +124,10 @@ int exec__tp_btf(u64 *ctx)
 		return 0;
 	if (config.ppid && (u32)task->real_parent->tgid != config.ppid) {
 		bk_leave_out();
+		return 0;
+	}
+	if (config.by) {
+		count(task, bprm);
 		return 0;
 	}
 	name = name_size(bprm);

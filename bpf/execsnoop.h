@@ -6,6 +6,28 @@
 enum {
 	EXECSNOOP_NAME_MAX = 4096 + 32,	/* of the file's name, with its NUL: PATH_MAX, behind /dev/fd/N/ */
 	EXECSNOOP_ARGS_MAX = 32 << 10,	/* of the arguments */
+	EXECSNOOP_EXE_MAX = 247,	/* of the file's name that is a key of --count, without a NUL */
+};
+
+/* What --count counts by. */
+enum execsnoop_by {
+	EXECSNOOP_COMM = 1,
+	EXECSNOOP_EXE,
+	EXECSNOOP_PPID,
+	EXECSNOOP_UID,
+	EXECSNOOP_CGROUP,
+};
+
+/* Its keys. */
+union execsnoop_key {
+	char comm[16];
+	unsigned int number; /* of the parent, or of the user */
+	unsigned long long cgroup;
+	struct execsnoop_exe {
+		char name[EXECSNOOP_EXE_MAX + 1]; /* zero behind its end */
+		unsigned char cut;		  /* the name goes on */
+		char pad[7];
+	} exe;
 };
 
 enum execsnoop_flags {
@@ -16,6 +38,7 @@ enum execsnoop_flags {
 struct execsnoop_config {
 	unsigned int ppid;	/* 0: any */
 	unsigned int args_max;	/* bytes */
+	unsigned int by;	/* enum execsnoop_by, 0: a record an exec */
 };
 
 /* One exec that has happened. */

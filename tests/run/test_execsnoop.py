@@ -395,11 +395,19 @@ def counted(cgroups):
                 crowd.make()
             for tool in tools.values():
                 tool.stop()
-                assert tool.process.returncode == 0 and not tool.stderr, tool.stderr
+                assert tool.process.returncode == 0 and bool(tool.stderr) == bool(missed(tool)), tool.stderr
             yield crowd, tools
         finally:
             for tool in tools.values():
                 tool.close()
+
+
+def missed(tool):
+    """
+    Execs that the program did not see, as the kernel counted: where tasks are preempted in a tracepoint (7.2), another
+    one may come to it on that CPU meanwhile, and no program runs twice on a CPU. Others than ours are among them.
+    """
+    return tool.records[-1].get("missed", 0)
 
 
 def summed(tool, name):
@@ -417,18 +425,22 @@ def test_count(counted, cgroups, key):
     tool = tools[key]
     assert (tool.start["by"], tool.start["interval_ms"]) == (key, 100 if key == "exe" else 500)
     totals = tool.of("total")
-    assert len(totals) > 2 and sum(total["total"] for total in totals) == crowd.total
+    assert len(totals) > 2
+    assert crowd.total - missed(tool) <= sum(total["total"] for total in totals) <= crowd.total
     assert not tool.of("other")
     if key == "cgroup" and not cgroups:
         pytest.skip("there is no cgroup file system of version 2")
-    assert summed(tool, COUNTED[key]) == crowd.happened[key]
+    shown, happened = summed(tool, COUNTED[key]), crowd.happened[key]
+    assert not shown - happened and (happened - shown).total() <= missed(tool)
 
 
 @pytest.mark.parametrize("key", COUNTED)
 def test_count_agrees_with_lines(counted, key):
     _, tools = counted
     lines = collections.Counter(record[COUNTED[key]] for record in tools["lines"].of("exec"))
-    assert lines and summed(tools[key], COUNTED[key]) == lines
+    counts = summed(tools[key], COUNTED[key])
+    assert lines and (lines - counts).total() <= missed(tools[key])
+    assert (counts - lines).total() <= missed(tools["lines"])
 
 
 @pytest.mark.parametrize("key", COUNTED)
@@ -451,8 +463,9 @@ def test_count_in_each_interval(counted, key):
 def test_count_in_a_table_that_is_too_small(counted):
     crowd, tools = counted
     tool = tools["small"]
-    assert sum(total["total"] for total in tool.of("total")) == crowd.total
-    assert sum(row["count"] for row in tool.of("count", "other")) == crowd.total
+    total = sum(total["total"] for total in tool.of("total"))
+    assert crowd.total - missed(tool) <= total <= crowd.total
+    assert sum(row["count"] for row in tool.of("count", "other")) == total
     assert sum(row["count"] for row in tool.of("other")) > 100
     kinds = "".join(record["type"][0] for record in tool.records[1:-1])
     assert re.fullmatch("(c?o?t)+", kinds) and "cot" in kinds

@@ -22,6 +22,17 @@ struct bk_books bk_books;
  */
 #define bk_add(ptr, n) ((void)__sync_fetch_and_add((ptr), (n)))
 
+/* The value of a key, made if it is new; NULL if the table is full. */
+static __always_inline void *bk_slot(void *map, const void *key, const void *fresh)
+{
+	void *v = bpf_map_lookup_elem(map, key);
+
+	if (v)
+		return v;
+	bpf_map_update_elem(map, key, fresh, BPF_NOEXIST);
+	return bpf_map_lookup_elem(map, key);
+}
+
 /* ---- records to user space ---- */
 
 struct {

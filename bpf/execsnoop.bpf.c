@@ -10,6 +10,7 @@
  *
  * Calls that failed are seen when they return: the registers and the memory of the caller are as they were then.
  */
+#include "count.bpf.h"
 #include "execsnoop.h"
 #include "path.bpf.h"
 #include "syscall.bpf.h"
@@ -284,6 +285,43 @@ int switched(u64 *ctx)
 	return 0;
 }
 
+/* ---- --count ---- */
+
+static __always_inline void exe_key(struct execsnoop_exe *exe, struct linux_binprm *bprm)
+{
+	long n;
+
+	__builtin_memset(exe, 0, sizeof(*exe));
+	/* one byte more than is kept tells whether there is more */
+	n = bpf_probe_read_user_str(exe, EXECSNOOP_EXE_MAX + 2, (void *)bprm->exec);
+	exe->name[EXECSNOOP_EXE_MAX] = 0;
+	exe->cut = n > EXECSNOOP_EXE_MAX + 1;
+}
+
+static __always_inline void count(struct task_struct *task, struct linux_binprm *bprm)
+{
+	union execsnoop_key key;
+
+	switch (config.by) {
+	case EXECSNOOP_BY_COMM:
+		/* unlike what task->comm has, zero behind the end of the name */
+		bpf_get_current_comm(key.comm, sizeof(key.comm));
+		break;
+	case EXECSNOOP_BY_EXE:
+		exe_key(&key.exe, bprm);
+		break;
+	case EXECSNOOP_BY_PPID:
+		key.number = bk_tgid_of(true, task->real_parent);
+		break;
+	case EXECSNOOP_BY_UID:
+		key.number = task->cred->uid.val;
+		break;
+	default:
+		key.cgroup = task->cgroups->dfl_cgrp->kn->id;
+	}
+	bk_count(&key);
+}
+
 SEC("tp_btf/sched_process_exec")
 int exec__tp_btf(u64 *ctx)
 {
@@ -306,6 +344,10 @@ int exec__tp_btf(u64 *ctx)
 	who.ppid = bk_tgid_of(true, who.parent);
 	if (config.ppid && who.ppid != config.ppid) {
 		bk_leave_out();
+		return 0;
+	}
+	if (config.by) {
+		count(task, bprm);
 		return 0;
 	}
 	if (config.cwd)

@@ -9,6 +9,7 @@ enum {
 	EXECSNOOP_NAME_MAX = 4096 + 32,	/* of the file's name, with its NUL: PATH_MAX, behind /dev/fd/N/ */
 	EXECSNOOP_ARGS_MAX = 32 << 10,	/* of the arguments */
 	EXECSNOOP_FAILED_MAX = 12 << 10, /* the same, if the call failed */
+	EXECSNOOP_EXE_MAX = 247,	/* of the file's name that is a key of --count, without a NUL */
 };
 
 enum execsnoop_kind {
@@ -17,6 +18,27 @@ enum execsnoop_kind {
 	EXECSNOOP_CWD, /* paths of an exec that follows with the same time and process */
 	EXECSNOOP_EXE,
 	EXECSNOOP_EXIT,
+};
+
+/* What --count counts by. */
+enum execsnoop_by {
+	EXECSNOOP_BY_COMM = 1,
+	EXECSNOOP_BY_EXE,
+	EXECSNOOP_BY_PPID,
+	EXECSNOOP_BY_UID,
+	EXECSNOOP_BY_CGROUP,
+};
+
+/* Its keys. */
+union execsnoop_key {
+	char comm[16];
+	unsigned int number; /* of the parent, or of the user */
+	unsigned long long cgroup;
+	struct execsnoop_exe {
+		char name[EXECSNOOP_EXE_MAX + 1]; /* zero behind its end */
+		unsigned char cut;		  /* the name goes on */
+		char pad[7];
+	} exe;
 };
 
 enum execsnoop_flags {
@@ -31,6 +53,7 @@ struct execsnoop_config {
 	unsigned int cwd, exe, exit, duration; /* are shown */
 	int execve, execveat;	/* numbers of the calls; and for 32-bit callers: */
 	int compat_execve, compat_execveat;
+	unsigned int by;	/* enum execsnoop_by, 0: a record an exec */
 };
 
 /* All records begin so. */

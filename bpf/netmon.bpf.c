@@ -412,17 +412,6 @@ static __always_inline void row_key(struct drop *d, const struct pkt *p, union n
 static const struct netmon_row no_row;
 static const u64 no_site;
 
-/* The value of a key, made if it is new; NULL if the table is full. */
-static __always_inline void *slot(void *map, const void *key, const void *fresh)
-{
-	void *v = bpf_map_lookup_elem(map, key);
-
-	if (v)
-		return v;
-	bpf_map_update_elem(map, key, fresh, BPF_NOEXIST);
-	return bpf_map_lookup_elem(map, key);
-}
-
 /*
  * The index is checked where it is used: old verifiers forget the bounds of what was on the stack
  * meanwhile.
@@ -454,14 +443,14 @@ static __always_inline void count(struct drop *d, const struct pkt *p)
 			return;
 	}
 	count_at(t->pkt_type, d->pkt_type, 8);
-	n = set ? slot(&sites1, &site, &no_site) : slot(&sites0, &site, &no_site);
+	n = set ? bk_slot(&sites1, &site, &no_site) : bk_slot(&sites0, &site, &no_site);
 	if (n)
 		bk_add(n, 1);
 	if (d->kind == NETMON_UNIX)
 		return;
 	count_at(t->n, class, NETMON_CLASSES);
 	row_key(d, p, &id.key);
-	row = set ? slot(&rows1, &id, &no_row) : slot(&rows0, &id, &no_row);
+	row = set ? bk_slot(&rows1, &id, &no_row) : bk_slot(&rows0, &id, &no_row);
 	if (row)
 		count_at(row->n, class, NETMON_CLASSES);
 }

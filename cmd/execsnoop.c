@@ -14,12 +14,15 @@
 
 enum { WORDS_MAX = EXECSNOOP_ARGS_MAX, FRONT_MAX = 12 };
 
+static const char *const keys[] = { "comm", "exe", "ppid", "uid", "cgroup", NULL };
+
 static struct {
-	bool wall, relative, show_uid, quote, as_is, failed, duration, exit, cwd, exe;
+	bool wall, relative, show_uid, quote, as_is, failed, duration, exit, cwd, exe, count;
 	const char *name, *text;
-	uint32_t ppid, max_args;
+	uint32_t ppid, max_args, rows;
 	uint64_t args_max;
-} opt = { .args_max = 4096 };
+	int by; /* index into keys */
+} opt = { .by = -1 };
 
 static const struct bk_opt opts[] = {
 	BK_FLAG('T', "time", &opt.wall, "a column with the time of day"),
@@ -39,6 +42,9 @@ static const struct bk_opt opts[] = {
 	BK_U32(0, "max-args", &opt.max_args, 1, UINT32_MAX, "N", "show no more arguments than N"),
 	BK_SIZE(0, "args-max", &opt.args_max, "SIZE", "of the arguments, at most this much (4k, at most 32k)"),
 	BK_FLAG(0, "argv", &opt.as_is, "the arguments as the program gets them, argv[0] first"),
+	BK_FLAG(0, "count", &opt.count, "count in the kernel and report each interval (1s), instead of a line an exec"),
+	BK_ENUM(0, "by", &opt.by, keys, "KEY", "--count by this (comm)"),
+	BK_U32(0, "rows", &opt.rows, 1, 1 << 20, "N", "how many keys --count can tell apart in an interval (4096)"),
 	BK_LETTER('c', "cgroup"),
 	{ .type = BK_OPT_END }
 };
@@ -312,14 +318,83 @@ static void hide(size_t column)
 	cols[column].head = exit_cols[column].head = NULL;
 }
 
+/* ---- --count ---- */
+
+static void put_exe(struct bk_out *o, const void *rec)
+{
+	const struct execsnoop_exe *exe = (const void *)((const struct bk_count_row *)rec)->key;
+
+	bk_put_text(o, exe->name, sizeof(exe->name));
+	if (exe->cut)
+		bk_puts(o, "...");
+}
+
+#define KEY_COL(h, n, k, w) BK_COL(h, n, k, w, struct bk_count_row, key)
+
+static const struct bk_col count_cols[][6] = {
+	[EXECSNOOP_BY_COMM] = { BK_COUNT_COLS, KEY_COL("COMM", "comm", BK_COL_STR, -16) },
+	[EXECSNOOP_BY_EXE] = { BK_COUNT_COLS,
+			    { .head = "EXE", .kind = BK_COL_U8, .put = put_exe },
+			    KEY_COL(NULL, "file", BK_COL_STR, 0),
+			    BK_COL(NULL, "file_cut", BK_COL_BOOL, 0, struct bk_count_row,
+				   key[offsetof(struct execsnoop_exe, cut)]) },
+	[EXECSNOOP_BY_PPID] = { BK_COUNT_COLS, KEY_COL("PPID", "ppid", BK_COL_U32, -7) },
+	[EXECSNOOP_BY_UID] = { BK_COUNT_COLS, KEY_COL("UID", "uid", BK_COL_U32, -6) },
+	[EXECSNOOP_BY_CGROUP] = { BK_COUNT_COLS, KEY_COL("CGROUP", "cgroup", BK_COL_U64, -7) },
+};
+
+static size_t key_size(uint32_t by)
+{
+	switch (by) {
+	case EXECSNOOP_BY_COMM:
+		return sizeof(((union execsnoop_key *)0)->comm);
+	case EXECSNOOP_BY_EXE:
+		return sizeof(struct execsnoop_exe);
+	case EXECSNOOP_BY_CGROUP:
+		return sizeof(((union execsnoop_key *)0)->cgroup);
+	default:
+		return sizeof(((union execsnoop_key *)0)->number);
+	}
+}
+
+static int init_count(struct bk_run *run)
+{
+	if (opt.show_uid || opt.name || opt.text || opt.quote || opt.max_args || opt.args_max ||
+	    opt.as_is || opt.failed || opt.duration || opt.exit || opt.cwd || opt.exe || run->opts.buffer) {
+		bk_error("-U, -n, -l, -q, -x, -D, --exit, --cwd, --exe, --max-args, --args-max, --argv and "
+			 "--buffer belong to lines; --count has none");
+		return -EINVAL;
+	}
+	if (opt.by < 0)
+		opt.by = EXECSNOOP_BY_COMM - 1;
+	if (!run->opts.interval)
+		run->opts.interval = 1000000000;
+	run->events = false;
+	return 0;
+}
+
+static int report(struct bk_run *run, void *skel, bool last)
+{
+	return run->events ? 0 : bk_count_report(run, last, "execs", keys[opt.by], count_cols[opt.by + 1]);
+}
+
 /* ---- the run ---- */
 
 static int init(struct bk_run *run)
 {
+	if (opt.count || opt.by >= 0) {
+		if (init_count(run))
+			return -EINVAL;
+	} else if (run->opts.interval || opt.rows) {
+		bk_error("--interval and --rows belong to --count");
+		return -EINVAL;
+	}
 	if (opt.args_max > EXECSNOOP_ARGS_MAX) {
 		bk_error("--args-max: at most 32k");
 		return -EINVAL;
 	}
+	if (run->opts.timestamp == BK_TIME_UNSET)
+		run->opts.timestamp = run->events ? BK_TIME_NONE : BK_TIME_WALL;
 	if (opt.wall)
 		run->opts.timestamp = BK_TIME_WALL;
 	if (opt.relative)
@@ -358,7 +433,8 @@ static int configure(struct bk_run *run, void *skel)
 	int err = 0;
 
 	c->ppid = opt.ppid;
-	c->args_max = opt.args_max;
+	c->args_max = opt.args_max ? opt.args_max : 4096;
+	c->by = run->events ? 0 : opt.by + 1;
 	c->cwd = opt.cwd;
 	c->exe = opt.exe;
 	c->exit = opt.exit;
@@ -377,7 +453,21 @@ static int configure(struct bk_run *run, void *skel)
 	for (size_t i = 0; !err && i < ARRAY_LEN(maps); i++)
 		if (!maps[i])
 			err = bpf_map__set_autocreate(of[i], false);
-	return err;
+	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : 4096);
+}
+
+static int started(struct bk_run *run, void *skel)
+{
+	(void)skel;
+	return run->events ? 0 : bk_count_started(run);
+}
+
+static void start_json(struct bk_run *run, struct bk_out *o)
+{
+	if (run->events)
+		return;
+	bk_json_str(o, "by", keys[opt.by], 16);
+	bk_json_u64(o, "interval_ms", run->opts.interval / 1000000);
 }
 
 /* Both calls, at their entry or their exit. */
@@ -550,6 +640,7 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 static void fini(struct bk_run *run)
 {
 	(void)run;
+	bk_count_close();
 	while (shown)
 		tdelete(*(void **)shown, &shown, by_number);
 }
@@ -568,11 +659,12 @@ const struct bk_tool execsnoop_tool = {
 	.examples = "execsnoop\tone line an exec\n"
 		    "execsnoop -T -P 4242\twith the time; only children of this process\n"
 		    "execsnoop -n 'git*' --json\tcommands by name, as JSON lines\n"
-		    "execsnoop -l /etc/passwd\twhere that is in the arguments\n",
+		    "execsnoop -l /etc/passwd\twhere that is in the arguments\n"
+		    "execsnoop --count --by ppid\twho executes most, every second\n",
 	.group = BK_GROUP_PROCESS,
-	.common = BK_TASK | BK_COUNT | BK_TIMESTAMP | BK_BUFFER,
+	.common = BK_TASK | BK_INTERVAL | BK_COUNT | BK_TIMESTAMP | BK_BUFFER,
 	.needs = BK_NEED_EVENTS,
-	.timestamp = BK_TIME_NONE,
+	.timestamp = BK_TIME_UNSET, /* none for lines */
 	.probes = probes,
 	.blind = blind,
 	.opts = opts,
@@ -581,6 +673,9 @@ const struct bk_tool execsnoop_tool = {
 	.init = init,
 	.configure = configure,
 	.attach = attach,
+	.started = started,
 	.event = event,
+	.report = report,
+	.start_json = start_json,
 	.fini = fini,
 };

@@ -1182,51 +1182,6 @@ static void name_row(struct row *r)
 
 /* ---- reading the maps ---- */
 
-/*
- * Takes all entries out of a hash that no program uses any more, a batch at a time, and gives each to
- * a function.
- */
-static int empty_map(int fd, size_t ksize, size_t vsize,
-		     void (*each)(void *ctx, const void *key, const void *value), void *ctx)
-{
-	uint32_t in = 0, out = 0, cap = 256, n;
-	char *keybuf = NULL, *values = NULL;
-	bool first = true;
-	int err = 0;
-
-	for (;;) {
-		char *k = realloc(keybuf, cap * ksize), *v;
-
-		keybuf = k ? k : keybuf;
-		v = realloc(values, cap * vsize);
-		values = v ? v : values;
-		if (!k || !v) {
-			err = -ENOMEM;
-			break;
-		}
-		n = cap;
-		err = bpf_map_lookup_and_delete_batch(fd, first ? NULL : &in, &out, keybuf, values,
-						      &n, NULL);
-		if (err == -ENOSPC && cap < 1 << 20) { /* a bucket holds more than fits */
-			cap *= 2;
-			continue;
-		}
-		if (err && err != -ENOENT)
-			break;
-		for (uint32_t i = 0; i < n; i++)
-			each(ctx, keybuf + i * ksize, values + i * vsize);
-		if (err) {
-			err = 0;
-			break;
-		}
-		first = false;
-		in = out;
-	}
-	free(keybuf);
-	free(values);
-	return err;
-}
-
 /* What the CPUs counted, as it is read, and then by key. */
 struct rows {
 	struct counted {
@@ -1515,11 +1470,11 @@ static int report(struct bk_run *run, void *skel, bool last)
 	err = bk_quiesce(&st.quiesce);
 	err = err ? err : read_totals(bpf_map__fd(s->maps.totals), set, &t);
 	err = err ? err :
-		    empty_map(bpf_map__fd(set ? s->maps.rows1 : s->maps.rows0), row_id_size(),
-			      sizeof(struct netmon_row), add_row, &rows);
+		    bk_empty_map(bpf_map__fd(set ? s->maps.rows1 : s->maps.rows0), row_id_size(),
+				 sizeof(struct netmon_row), add_row, &rows);
 	err = err ? err :
-		    empty_map(bpf_map__fd(set ? s->maps.sites1 : s->maps.sites0),
-			      sizeof(struct netmon_site), sizeof(uint64_t), add_site, NULL);
+		    bk_empty_map(bpf_map__fd(set ? s->maps.sites1 : s->maps.sites0),
+				 sizeof(struct netmon_site), sizeof(uint64_t), add_site, NULL);
 	if (!err)
 		err = rows.failed ? -ENOMEM : merge_rows(&rows);
 	if (err)

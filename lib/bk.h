@@ -14,6 +14,7 @@
 
 #include <bpf/libbpf.h>
 
+#include "count.h"
 #include "filter.h"
 #include "kernel.h"
 
@@ -143,7 +144,8 @@ enum bk_common {
 	BK_TASK = BK_PID | BK_TID | BK_COMM | BK_UID | BK_CGROUP | BK_NETNS | BK_PIDNS | BK_COMMAND,
 };
 
-enum bk_timestamp { BK_TIME_WALL, BK_TIME_ISO, BK_TIME_REL, BK_TIME_MONO, BK_TIME_NONE };
+/* BK_TIME_UNSET: nothing was given, and init() decides. */
+enum bk_timestamp { BK_TIME_WALL, BK_TIME_ISO, BK_TIME_REL, BK_TIME_MONO, BK_TIME_NONE, BK_TIME_UNSET };
 
 /* What the shared options say. */
 struct bk_common_opts {
@@ -152,7 +154,7 @@ struct bk_common_opts {
 	char **command; /* behind "--", ends with NULL; NULL: none */
 	struct bk_filter filter; /* uid, cgroup, netns; the rest is filled in by the runtime */
 	uint64_t duration, interval, buffer;
-	uint32_t count, follow_max;
+	uint32_t count, follow_max; /* count: --limit */
 	int timestamp; /* enum bk_timestamp */
 	int output;    /* enum bk_format */
 	bool json, no_header, stats, pidns;
@@ -481,5 +483,56 @@ struct bk_quiesce {
 int bk_quiesce_open(struct bk_quiesce *q);
 int bk_quiesce(struct bk_quiesce *q);
 void bk_quiesce_close(struct bk_quiesce *q);
+
+/* ---- events by key, for --count (count.c, bpf/count.bpf.h) ---- */
+
+/* One key, as a record for columns: those of the tool have the key's members at its offset. */
+struct bk_count_row {
+	const char *time; /* of the report, as JSON has it; valid while it is printed */
+	uint64_t count; /* events */
+	unsigned char key[BK_COUNT_KEY_MAX] __attribute__((aligned(8))); /* zero behind its size */
+};
+
+/* How the columns of a report begin. */
+#define BK_COUNT_COLS								\
+	BK_COL(NULL, "time", BK_COL_PTR, 0, struct bk_count_row, time),	\
+	BK_COL("COUNT", "count", BK_COL_U64, 8, struct bk_count_row, count)
+
+/* What an interval counted. */
+struct bk_counted {
+	struct bk_count_row *rows; /* owned; to be freed */
+	size_t n, room;
+	uint64_t missing; /* events whose key found no room in the table */
+	uint64_t total;	  /* events, these among them */
+};
+
+/*
+ * For configure(): room for so many keys of this many bytes, at most BK_COUNT_KEY_MAX. Without
+ * keys (key_size 0) nothing is counted: the maps are not made, and the program must not use them.
+ */
+int bk_count_configure(struct bk_run *run, size_t key_size, uint32_t keys);
+/* For started(): what reading needs privileges for. Sets map_fd, so that they stay where it needs them later. */
+int bk_count_started(struct bk_run *run);
+/*
+ * Takes out all that was counted since the last call, or the start, while counting goes on. No event
+ * is in none of two such intervals, nor in both.
+ */
+int bk_count_read(struct bk_counted *c);
+/* Most first; equal ones by key: those of 4 and 8 bytes as numbers, others as bytes. */
+void bk_count_sort(struct bk_counted *c, size_t key_size);
+/* Prints that: a heading ("WHAT by BY"), the rows, what has no row, the total. */
+void bk_count_print(struct bk_run *run, struct bk_counted *c, const char *what, const char *by,
+		    const struct bk_col *cols);
+/* For report(): the three of them; at the end only if there is something to say. */
+int bk_count_report(struct bk_run *run, bool last, const char *what, const char *by,
+		    const struct bk_col *cols);
+void bk_count_close(void);
+
+/*
+ * Takes all entries out of a hash that no program uses any more, a batch at a time, and gives each to
+ * a function.
+ */
+int bk_empty_map(int fd, size_t ksize, size_t vsize,
+		 void (*each)(void *ctx, const void *key, const void *value), void *ctx);
 
 #endif

@@ -21,6 +21,10 @@ struct table {
 
 static void add(struct table *t, const struct bk_opt *o)
 {
+	/* a tool's own name wins over a shared one */
+	for (size_t i = 0; i < t->n; i++)
+		if (!strcmp(t->rows[i].name, o->name))
+			return;
 	if (t->n == MAX_OPTS)
 		abort(); /* a constant of the program is too small; the tests see it first */
 	t->rows[t->n] = *o;
@@ -49,8 +53,9 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		BK_U32(0, "follow-max", &c->follow_max, 1, 1 << 22, "N",
 		       "of a command behind --, follow at most N processes at a time (16384)"),
 		BK_DURATION('i', "interval", &c->interval, "TIME", "time between reports"),
-		BK_U32('c', "count", &c->count, 1, UINT32_MAX, "N",
+		BK_U32('c', "limit", &c->count, 1, UINT32_MAX, "N",
 		       "stop after N lines, or N reports"),
+		BK_U32(0, "count", &c->count, 1, UINT32_MAX, "N", "the same as --limit"),
 		{ 0, "timestamp", "KIND",
 		  "time of day, ISO 8601, since the start, CLOCK_MONOTONIC, or none", BK_OPT_ENUM,
 		  .choices = timestamps, .to.choice = &c->timestamp },
@@ -69,8 +74,8 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		{ 'h', "help", NULL, "this text", BK_OPT_FLAG, .to.flag = NULL },
 	};
 	static const unsigned int taken_if[] = {
-		BK_PID,	  BK_TID,     BK_COMM,	   BK_UID,   BK_CGROUP,	   BK_NETNS,
-		BK_PIDNS, BK_COMMAND, BK_INTERVAL, BK_COUNT, BK_TIMESTAMP, BK_BUFFER,
+		BK_PID,	    BK_TID,	  BK_COMM,	BK_UID,	  BK_CGROUP, BK_NETNS,	   BK_PIDNS,
+		BK_COMMAND, BK_INTERVAL, BK_COUNT, BK_COUNT, BK_TIMESTAMP, BK_BUFFER,
 	};
 
 	t->n = 0;

@@ -20,6 +20,7 @@ BAD = {
     "netns": ["0", "4294967296", "no-such-namespace", "/no/such/file", "/etc/passwd", "/"],
     "interval": ["0", "-1", "1x", "1.", ".5", "1 s", "0x10", "99999999999h"],
     "duration": ["0", "-1", "1x", "1.", ".5", "1 s", "0x10", "99999999999h"],
+    "limit": ["0", "-1", "1.5", "4294967296", "99999999999999999999"],
     "count": ["0", "-1", "1.5", "4294967296", "99999999999999999999"],
     "buffer": ["-1", "1x", "4MB", "2g", "1.5M", "9999999999g"],
 }
@@ -36,11 +37,18 @@ OWN_BAD = {
         "proto": ["256", "no-such-protocol", "-1"],
         "vlan": ["4095", "-1"],
     },
+    "execsnoop": {
+        "by": ["pid", "comm,exe"],
+        "rows": ["0", "1048577"],
+        "ppid": ["0", "4194305"],
+    },
 }
 
 # Options that are right one by one, and wrong together.
 CONFLICTS = {
     "netmon": ["--top 3", "--rows 8", "--threshold 2", "--interval 1", "-s dmac --stack", "--host ::1 --net ::/0", "-o -O"],
+    "execsnoop": ["--rows 8", "--interval 1", "--count -U", "--count -n x", "--count -l x", "--count -q", "--count --max-args 1",
+                  "--count --args-max 1k", "--count --argv", "--count --buffer 1M"],
 }
 
 

@@ -136,6 +136,14 @@ def test_netmon_with_other_sizes(options, kernel, statistics):
     attached("netmon", *options, into=statistics)
 
 
+@pytest.mark.parametrize("filters", ["", "-p 1 --tid 1 --comm x --uid 0 --cgroup / --ppid 1 --stats"])
+@pytest.mark.parametrize("key", complete("execsnoop", "--by"))
+def test_execsnoop_by_key(key, filters, kernel, statistics):
+    counts = attached("execsnoop", "--by", key, "--rows", "100000", "--netns", NETNS, *filters.split(), into=statistics)
+    assert list(counts) == ["exec__tp_btf"]
+    assert_cheap(counts)
+
+
 REFUSALS = {    # options: (status, what is named)
     "--reason NO_SUCH_REASON": (2, "NO_SUCH_REASON"),
     "--reason ,": (2, "--reason"),

@@ -21,7 +21,7 @@ static const struct bk_opt rows[] = {
 	BK_FLAG('f', "flag", &opt.flag, "a flag"),
 	BK_FLAG('t', "other", &opt.other, ".begins with a dot and has a \\ in it"),
 	BK_U32('c', "number", &opt.number, 5, 10, "N",
-	       "a number, whose letter --count has elsewhere"),
+	       "a number, whose letter --limit has elsewhere"),
 	BK_SIZE(0, "size", &opt.size, "SIZE", "a size"),
 	BK_DURATION('w', "wait", &opt.time, "TIME", "a time"),
 	BK_STR(0, "text", &opt.text, "TEXT", "a text"),
@@ -255,6 +255,39 @@ static void test_own_letter_wins(void **state)
 	assert_int_equal(opt.number, 0);
 }
 
+/* So does its own long name, of another kind even; --limit is what all tools have. */
+static void test_own_name_wins(void **state)
+{
+	static bool flag;
+	static const struct bk_opt names[] = { BK_FLAG(0, "count", &flag, "another thing"),
+					       { .type = BK_OPT_END } };
+	const struct bk_tool t = { .name = "names", .common = EVERYTHING, .opts = names };
+	struct capture c;
+	const char *help, *p;
+
+	assert_int_equal(parse_of(&t, "--count --limit 5"), -1);
+	assert_true(flag);
+	assert_int_equal(run.opts.count, 5);
+	assert_int_equal(parse_of(&t, "-c 6"), -1);
+	assert_int_equal(run.opts.count, 6);
+	bad_of(&t, "--count=7", "--count takes no value");
+	c = capture_begin(STDOUT_FILENO);
+	bk_help(&t);
+	help = capture_end(&c);
+	p = strstr(help, "--count");
+	assert_non_null(p);
+	assert_null(strstr(p + 1, "--count"));
+	assert_null(strstr(help, "the same as --limit"));
+}
+
+static void test_limit_and_count_are_one(void **state)
+{
+	good("--limit 5");
+	assert_int_equal(run.opts.count, 5);
+	good("--limit 5 --count 6");
+	assert_int_equal(run.opts.count, 6);
+}
+
 static void test_another_letter(void **state)
 {
 	good("-r 3s");
@@ -290,7 +323,7 @@ static void test_not_taken(void **state)
 	static const char *const lines[] = {
 		"-p 1",       "--pid 1",         "--tid 1",     "--comm x",     "--uid 0",
 		"--cgroup /", "--netns 1",       "-i 1",        "--interval 1", "-c 1",
-		"--count 1",  "--timestamp iso", "--buffer 1M", "-f",           "-r 1",
+		"--limit 1",  "--count 1",  "--timestamp iso", "--buffer 1M", "-f",           "-r 1",
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
@@ -330,6 +363,7 @@ static void test_bad_values(void **state)
 		{ "--uid 4294967295", "--uid" },
 		{ "--cgroup no-such-cgroup", "--cgroup" },
 		{ "--netns no-such-name-here", "--netns" },
+		{ "--limit 0", "--limit" },
 		{ "--count 0", "--count" },
 		{ "--count 4294967296", "--count" },
 		{ "-r 1x", "--interval" },
@@ -413,7 +447,7 @@ static const struct {
 } expected[] = {
 	{ 'f', "flag", NULL, "a flag" },
 	{ 't', "other", NULL, ".begins with a dot and has a \\ in it" },
-	{ 'c', "number", "N", "a number, whose letter --count has elsewhere" },
+	{ 'c', "number", "N", "a number, whose letter --limit has elsewhere" },
 	{ 0, "size", "SIZE", "a size" },
 	{ 'w', "wait", "TIME", "a time" },
 	{ 0, "text", "TEXT", "a text" },
@@ -429,7 +463,8 @@ static const struct {
 	{ 0, "cgroup", "PATH", "" },
 	{ 0, "netns", "NS", "" },
 	{ 'r', "interval", "TIME", "" },
-	{ 0, "count", "N", "" },
+	{ 0, "limit", "N", "" },
+	{ 0, "count", "N", "the same as --limit" },
 	{ 0, "timestamp", "KIND", "" },
 	{ 0, "buffer", "SIZE", "" },
 	{ 'd', "duration", "TIME", "" },
@@ -521,7 +556,7 @@ static void test_man(void **state)
 	}
 	/* text is no request, a backslash no escape, a minus no hyphen */
 	expect_text(text, "\\&.begins with a dot and has a \\e in it.\n");
-	expect_text(text, "a number, whose letter \\-\\-count has elsewhere.\n");
+	expect_text(text, "a number, whose letter \\-\\-limit has elsewhere.\n");
 	expect_text(text, "a choice: red, green, blue.\n");
 	for (const char *p = text; *p; p = strchr(p, '\n') + 1) {
 		if (*p == '.' && !begins(p, ".It ") && !begins(p, ".Bl ") && !begins(p, ".El\n"))
@@ -607,6 +642,8 @@ int main(void)
 		cmocka_unit_test(test_all_pids),
 		cmocka_unit_test(test_comm),
 		cmocka_unit_test(test_own_letter_wins),
+		cmocka_unit_test(test_own_name_wins),
+		cmocka_unit_test(test_limit_and_count_are_one),
 		cmocka_unit_test(test_another_letter),
 		cmocka_unit_test(test_another_letter_wins),
 		cmocka_unit_test(test_not_taken),

@@ -185,8 +185,6 @@ struct {
 	__type(value, u32);
 } dying SEC(".maps");
 
-unsigned long long unwatched; /* processes or threads for which there was no room */
-
 /* It has one thread now. If it was executed before, its time goes on. */
 static __always_inline void remember(struct task_struct *task, u64 now)
 {
@@ -200,7 +198,7 @@ static __always_inline void remember(struct task_struct *task, u64 now)
 	p.e.since = now;
 	p.e.cpu_ns = task->signal->sum_sched_runtime;
 	if (bpf_map_update_elem(&running, &pid, &p, BPF_ANY))
-		bk_add(&unwatched, 1);
+		bk_add(&bk_books.untracked, 1);
 }
 
 static __always_inline void note_end(struct execsnoop_exit *e, struct task_struct *task)
@@ -235,7 +233,7 @@ int exited(u64 *ctx)
 	if (!bpf_map_update_elem(&dying, &key, &pid, BPF_ANY))
 		return 0;
 	bk_add(&p->dying, -1);
-	bk_add(&unwatched, 1);
+	bk_add(&bk_books.untracked, 1);
 	return 0;
 }
 

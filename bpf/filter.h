@@ -28,6 +28,7 @@ struct bk_books {
 	unsigned long long lost;	 /* records that the ring buffer refused */
 	unsigned long long filtered;	 /* events that a filter left out; counted only on request */
 	unsigned long long unfollowed;	 /* processes for which bk_followed had no room */
+	unsigned long long untracked;	 /* processes or threads for which a tool's own table had no room */
 	unsigned int asleep;		 /* the reader sleeps and wants to be woken */
 };
 #endif

@@ -397,7 +397,7 @@ static void close_books(struct bk_run *run)
 {
 	struct costs c = read_costs(run);
 	uint64_t lost = run->books->lost, filtered = run->books->filtered + run->left_out,
-		 unfollowed = run->books->unfollowed;
+		 unfollowed = run->books->unfollowed, untracked = run->books->untracked;
 	struct bk_out *o = run->out;
 
 	if (o->json && !o->error) {
@@ -412,6 +412,8 @@ static void close_books(struct bk_run *run)
 			bk_json_u64(o, "missed", c.missed);
 		if (run->opts.command)
 			bk_json_u64(o, "unfollowed", unfollowed);
+		if (untracked)
+			bk_json_u64(o, "untracked", untracked);
 		if (run->opts.stats)
 			bk_json_u64(o, "filtered", filtered);
 		bk_json_end(o);
@@ -428,6 +430,9 @@ static void close_books(struct bk_run *run)
 		bk_warn("%llu processes were not followed, nor what they started: there were too "
 			"many at a time; a larger table may help (--follow-max)",
 			(unsigned long long)unfollowed);
+	if (untracked)
+		bk_warn("of %llu processes or threads the end was not seen: there were too many at a time",
+			(unsigned long long)untracked);
 	if (!run->opts.stats)
 		return;
 	if (run->events)

@@ -211,6 +211,7 @@ struct bk_out {
 	int patience;  /* how long to wait for such a reader, in milliseconds; -1: until woken */
 	bool waits;    /* a write may wait: a pipe, a socket, a terminal */
 	size_t n, mark; /* bytes pending; where a cell began */
+	bool wide;      /* since then something came that may not be ASCII */
 	size_t flushed; /* bytes written, ever */
 	char buf[65536];
 };
@@ -238,7 +239,7 @@ void bk_put_mac(struct bk_out *o, const uint8_t mac[6]);
 void bk_put_ip(struct bk_out *o, int family, const uint8_t *addr);
 /* Cells: begin, put, then pad to a width (negative: left-aligned) and separate. */
 void bk_cell(struct bk_out *o);
-void bk_cell_end(struct bk_out *o, int width, bool last);
+void bk_cell_end(struct bk_out *o, short width, bool last);
 /* JSON: members of the open object; names are our own and need no escape. */
 void bk_json_begin(struct bk_out *o, const char *type);
 void bk_json_name(struct bk_out *o, const char *name);

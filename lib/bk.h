@@ -427,7 +427,10 @@ void bk_complete(const struct bk_tool *tool, const char *opt);
  */
 void *bk_var(struct bpf_object *obj, const char *section, const char *name, size_t size);
 
-/* Time of an event as --timestamp says, into buf (40 bytes); returns its length. */
+/*
+ * Time of an event as --timestamp says, into buf (40 bytes, all of which may be written); returns its length. The
+ * clock is read for few of them: how wall and monotonic time differ is taken from within a second of the event.
+ */
 size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf);
 uint64_t bk_now(void); /* CLOCK_MONOTONIC, ns */
 

@@ -219,6 +219,7 @@ struct bk_out {
 	int patience;  /* how long to wait for such a reader, in milliseconds; -1: until woken */
 	bool waits;    /* a write may wait: a pipe, a socket, a terminal */
 	size_t n, mark; /* bytes pending; where a cell began */
+	bool wide;      /* since then something came that may not be ASCII */
 	size_t flushed; /* bytes written, ever */
 	char buf[65536];
 };
@@ -246,7 +247,7 @@ void bk_put_mac(struct bk_out *o, const uint8_t mac[6]);
 void bk_put_ip(struct bk_out *o, int family, const uint8_t *addr);
 /* Cells: begin, put, then pad to a width (negative: left-aligned) and separate. */
 void bk_cell(struct bk_out *o);
-void bk_cell_end(struct bk_out *o, int width, bool last);
+void bk_cell_end(struct bk_out *o, short width, bool last);
 /* JSON: members of the open object; names are our own and need no escape. */
 void bk_json_begin(struct bk_out *o, const char *type);
 void bk_json_name(struct bk_out *o, const char *name);
@@ -469,7 +470,10 @@ void bk_complete(const struct bk_tool *tool, const char *opt);
  */
 void *bk_var(struct bpf_object *obj, const char *section, const char *name, size_t size);
 
-/* Time of an event as --timestamp says, into buf (40 bytes); returns its length. */
+/*
+ * Time of an event as --timestamp says, into buf (40 bytes, all of which may be written); returns its length. The
+ * clock is read for few of them: how wall and monotonic time differ is taken from within a second of the event.
+ */
 size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf);
 uint64_t bk_now(void); /* CLOCK_MONOTONIC, ns */
 

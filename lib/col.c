@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "bk.h"
+#include "escape.h"
+#include "out.h"
 
 static uint64_t number(const struct bk_col *c, const void *p)
 {
@@ -34,45 +36,29 @@ static bool wanted(const struct bk_col *c, const void *rec)
 	return (bits & c->has) == c->has;
 }
 
+/* What the column's function puts, and the kinds that number_cell() and text_cell() are not for. */
 static void put_value(struct bk_run *run, const struct bk_col *c, const void *rec)
 {
-	const char *p = (const char *)rec + c->offset;
+	const void *p = (const char *)rec + c->offset;
 	struct bk_out *o = run->out;
-	char time[40];
+	const struct bk_net *net;
 
-	if (c->put) {
-		c->put(o, rec);
-		return;
-	}
-	switch (c->kind) {
-	case BK_COL_STR:
-		bk_put_text(o, p, c->size);
-		break;
-	case BK_COL_PTR:
-		p = *(const char *const *)p;
-		bk_put_text(o, p, strlen(p));
-		break;
+	switch (c->put ? BK_COL_END : c->kind) {
 	case BK_COL_TIME:
-		bk_time_text(run, number(c, p), time);
-		bk_puts(o, time);
+		o->n += bk_time_text(run, number(c, p), bk_room(o, 40));
 		break;
 	case BK_COL_MAC:
-		bk_put_mac(o, (const uint8_t *)p);
+		bk_put_mac(o, p);
 		break;
-	case BK_COL_IP: {
-		const struct bk_net *net = (const void *)p;
-
+	case BK_COL_IP:
+		net = p;
 		bk_put_ip(o, net->family, net->addr);
 		break;
-	}
 	case BK_COL_BOOL:
 		bk_puts(o, number(c, p) ? "true" : "false");
 		break;
-	case BK_COL_S32:
-		bk_put_s64(o, number(c, p));
-		break;
 	default:
-		bk_put_u64(o, number(c, p));
+		c->put(o, rec);
 	}
 }
 
@@ -90,71 +76,221 @@ static bool is_text(const struct bk_col *c)
 	}
 }
 
-static bool in_table(struct bk_run *run, const struct bk_col *c)
+static bool in_table(const struct bk_run *run, const struct bk_col *c)
 {
 	return c->head && (c->kind != BK_COL_TIME || run->opts.timestamp != BK_TIME_NONE);
 }
 
-static bool any_after(struct bk_run *run, const struct bk_col *c)
+/* What a pointer in the record points to; NULL: nothing is known. */
+static const char *pointed(const struct bk_col *c, const void *rec)
 {
-	while ((++c)->kind)
-		if (in_table(run, c))
-			return true;
-	return false;
+	return *(const char *const *)((const char *)rec + c->offset);
 }
 
-void bk_heading(struct bk_run *run, const struct bk_col *cols)
+static bool known(const struct bk_col *c, const void *rec)
 {
+	return wanted(c, rec) && (c->kind != BK_COL_PTR || c->put || pointed(c, rec));
+}
+
+/*
+ * The functions below write a cell behind so many blanks, and return how many must stand between it and the
+ * next.
+ */
+
+static void begin_cell(struct bk_out *o, size_t gap)
+{
+	bk_blanks(bk_room(o, gap + 8), gap);
+	o->n += gap;
+	bk_cell(o);
+}
+
+static size_t number_cell(struct bk_out *o, size_t gap, uint64_t v, bool negative, short width)
+{
+	size_t n = bk_count_digits(v) + negative;
+	size_t front = width > 0 && n < (size_t)width ? gap + width - n : gap;
+	char *p = bk_blanks(bk_room(o, front + 32), front);
+
+	*p = '-';
+	bk_digits(p + negative, v, n - negative);
+	o->n += front + n;
+	return bk_gap(n, width);
+}
+
+static size_t text_cell(struct bk_out *o, size_t gap, const char *s, size_t n, short width)
+{
+	char *p;
+
+	if (width <= 0 && n <= 4096) {
+		p = bk_blanks(bk_room(o, gap + n + 8), gap);
+		if (bk_copy_plain(p, s, n) == n) {
+			o->n += gap + n;
+			return bk_gap(n, width);
+		}
+	}
+	begin_cell(o, gap);
+	bk_put_exactly(o, s, n, false);
+	return bk_cell_align(o, width);
+}
+
+static size_t time_cell(struct bk_run *run, size_t gap, uint64_t ns, short width)
+{
+	struct bk_out *o = run->out;
+	size_t n;
+
+	n = bk_time_text(run, ns, bk_blanks(bk_room(o, gap + 40), gap));
+	o->n += gap + n;
+	return bk_gap(n, width);
+}
+
+/* Our own text, or what the column's function puts. */
+static size_t other_cell(struct bk_run *run, size_t gap, const struct bk_col *c, const void *rec,
+			 const char *text)
+{
+	struct bk_out *o = run->out;
+
+	begin_cell(o, gap);
+	if (text)
+		bk_puts(o, text);
+	else
+		put_value(run, c, rec);
+	return bk_cell_align(o, c->width);
+}
+
+static size_t put_cell(struct bk_run *run, size_t gap, const struct bk_col *c, const void *rec)
+{
+	const char *p = (const char *)rec + c->offset;
+	struct bk_out *o = run->out;
+	bool negative = false;
+	uint64_t v;
+
+	switch (c->put ? BK_COL_END : c->kind) {
+	case BK_COL_U8:
+	case BK_COL_U16:
+	case BK_COL_U32:
+	case BK_COL_S32:
+	case BK_COL_U64:
+		v = number(c, p);
+		if (c->kind == BK_COL_S32 && (int64_t)v < 0) {
+			negative = true;
+			v = -v;
+		}
+		return number_cell(o, gap, v, negative, c->width);
+	case BK_COL_STR:
+	case BK_COL_PTR:
+		if (c->kind == BK_COL_PTR)
+			p = pointed(c, rec);
+		return text_cell(o, gap, p, c->kind == BK_COL_PTR ? strlen(p) : strnlen(p, c->size),
+				 c->width);
+	case BK_COL_TIME:
+		if (c->width <= 0)
+			return time_cell(run, gap, number(c, p), c->width);
+		/* fall through */
+	default:
+		return other_cell(run, gap, c, rec, NULL);
+	}
+}
+
+/* A line of the table: the record's, or that of the headings. */
+static void put_line(struct bk_run *run, const struct bk_col *cols, const void *rec)
+{
+	size_t gap = 0; /* blanks do not end a line, so they wait for the next cell */
+
 	for (const struct bk_col *c = cols; c->kind; c++) {
 		if (!in_table(run, c))
 			continue;
-		bk_cell(run->out);
-		bk_puts(run->out, c->head);
-		bk_cell_end(run->out, c->width, !any_after(run, c));
+		if (!rec)
+			gap = other_cell(run, gap, c, rec, c->head);
+		else if (known(c, rec))
+			gap = put_cell(run, gap, c, rec);
+		else
+			gap = other_cell(run, gap, c, rec, "-");
 	}
 	bk_putc(run->out, '\n');
 }
 
+/* A stranger's string that needs no escape; false, and nothing is written, if it does. */
+static bool put_plain(struct bk_out *o, const char *name, size_t name_n, const char *s, size_t n)
+{
+	char *p;
+
+	if (n > 4096)
+		return false;
+	p = bk_key(bk_room(o, name_n + n + 16), name, name_n);
+	*p++ = '"';
+	if (bk_copy_plain(p, s, n) < n)
+		return false;
+	p[n] = '"';
+	o->n = p + n + 1 - o->buf;
+	return true;
+}
+
+static void put_other(struct bk_run *run, const struct bk_col *c, const void *rec)
+{
+	bk_json_name(run->out, c->name);
+	if (is_text(c))
+		bk_putc(run->out, '"');
+	put_value(run, c, rec);
+	if (is_text(c))
+		bk_putc(run->out, '"');
+}
+
+/* What most columns are in one go, the rest piece by piece. */
+static void put_member(struct bk_run *run, const struct bk_col *c, const void *rec)
+{
+	const char *s = (const char *)rec + c->offset;
+	size_t name_n = strlen(c->name), n;
+	struct bk_out *o = run->out;
+	uint64_t v;
+	char *p;
+
+	switch (c->put ? BK_COL_END : c->kind) {
+	case BK_COL_U8:
+	case BK_COL_U16:
+	case BK_COL_U32:
+	case BK_COL_S32:
+	case BK_COL_U64:
+		p = bk_key(bk_room(o, name_n + 32), c->name, name_n);
+		v = number(c, s);
+		if (c->kind == BK_COL_S32 && (int64_t)v < 0) {
+			*p++ = '-';
+			v = -v;
+		}
+		p += bk_number(p, v);
+		o->n = p - o->buf;
+		break;
+	case BK_COL_STR:
+	case BK_COL_PTR:
+		if (c->kind == BK_COL_PTR)
+			s = pointed(c, rec);
+		n = c->kind == BK_COL_PTR ? strlen(s) : strnlen(s, c->size);
+		if (!put_plain(o, c->name, name_n, s, n))
+			bk_json_str(o, c->name, s, n);
+		break;
+	default:
+		put_other(run, c, rec);
+	}
+}
+
+void bk_heading(struct bk_run *run, const struct bk_col *cols)
+{
+	put_line(run, cols, NULL);
+}
+
+static void put_object(struct bk_run *run, const struct bk_col *cols, const char *type,
+		       const void *rec)
+{
+	bk_json_begin(run->out, type);
+	for (const struct bk_col *c = cols; c->kind; c++)
+		if (c->name && known(c, rec))
+			put_member(run, c, rec);
+	bk_json_end(run->out);
+}
+
 void bk_emit(struct bk_run *run, const struct bk_col *cols, const char *type, const void *rec)
 {
-	struct bk_out *o = run->out;
-
-	if (o->json)
-		bk_json_begin(o, type);
-	for (const struct bk_col *c = cols; c->kind; c++) {
-		const char *p = (const char *)rec + c->offset;
-
-		if (o->json) {
-			if (!c->name || !wanted(c, rec))
-				continue;
-			if (c->kind == BK_COL_PTR && !c->put)
-				p = *(const char *const *)p;
-			if (!p)
-				continue;
-			if (!c->put && (c->kind == BK_COL_STR || c->kind == BK_COL_PTR)) {
-				bk_json_str(o, c->name, p,
-					    c->kind == BK_COL_STR ? c->size : strlen(p));
-				continue;
-			}
-			bk_json_name(o, c->name);
-			if (is_text(c))
-				bk_putc(o, '"');
-			put_value(run, c, rec);
-			if (is_text(c))
-				bk_putc(o, '"');
-		} else if (in_table(run, c)) {
-			bk_cell(o);
-			if (wanted(c, rec) &&
-			    (c->kind != BK_COL_PTR || c->put || *(const char *const *)p))
-				put_value(run, c, rec);
-			else
-				bk_putc(o, '-');
-			bk_cell_end(o, c->width, !any_after(run, c));
-		}
-	}
-	if (o->json)
-		bk_json_end(o);
-	else
-		bk_putc(o, '\n');
 	run->printed++;
+	if (run->out->json)
+		put_object(run, cols, type, rec);
+	else
+		put_line(run, cols, rec);
 }

@@ -46,43 +46,91 @@ static bool harmful(unsigned int cp)
 	       (cp >= 0x2066 && cp <= 0x2069);
 }
 
-/* What nearly all text is made of, and needs no look at what surrounds it. */
-static bool plain(char c)
+#define EACH(byte) (0x0101010101010101ULL * (byte))
+
+/*
+ * The bytes of a word that need a look, marked by their highest bit: all but blank to tilde, and
+ * quote and backslash. Above the first of them the marks mean nothing: a subtraction may borrow.
+ */
+static uint64_t not_plain(uint64_t x)
 {
-	return c >= ' ' && c <= '~' && c != '\\' && c != '"';
+	uint64_t below = x - EACH(' '), above = x + EACH(1), quote = (x ^ EACH('"')) - EACH(1),
+		 backslash = (x ^ EACH('\\')) - EACH(1);
+
+	return (x | below | above | quote | backslash) & EACH(0x80);
+}
+
+/* Copies eight bytes; returns how many of them are plain from the first on. */
+static inline size_t copy_word(char *dst, const char *s)
+{
+	uint64_t x, bad;
+
+	memcpy(&x, s, 8);
+	memcpy(dst, &x, 8);
+	bad = not_plain(x);
+	return bad ? __builtin_ctzll(bad) / 8 : 8;
+}
+
+size_t bk_copy_plain(char *dst, const char *s, size_t n)
+{
+	uint64_t x;
+	size_t i, plain;
+
+	if (n < 8) {
+		x = bk_word(s, n); /* the zeros behind the end are not plain */
+		memcpy(dst, &x, 8);
+		return __builtin_ctzll(not_plain(x)) / 8;
+	}
+	for (i = 0; i < n - 8; i += 8) {
+		plain = copy_word(dst + i, s + i);
+		if (plain < 8)
+			return i + plain;
+	}
+	/* the last eight, of which some may be there already */
+	return n - 8 + copy_word(dst + n - 8, s + n - 8);
+}
+
+/* One character, or one byte that is none. Returns how many bytes were read. */
+static size_t escape_one(char **dst, const char *s, size_t n, bool json, bool *invalid)
+{
+	unsigned int cp;
+	size_t len = bk_utf8(s, n, &cp);
+	char *d = *dst;
+
+	if (!len) {
+		len = 1;
+		if (json) {
+			memcpy(d, "\xef\xbf\xbd", 3);
+			d += 3;
+			if (invalid)
+				*invalid = true;
+		} else {
+			d += sprintf(d, "\\x%02x", (unsigned char)*s);
+		}
+	} else if (harmful(cp)) {
+		d += sprintf(d, json ? "\\u%04x" : cp < 0x80 ? "\\x%02x" : "\\u{%x}", cp);
+	} else if (cp == '\\' || (json && cp == '"')) {
+		*d++ = '\\';
+		*d++ = (char)cp;
+	} else {
+		memcpy(d, s, len);
+		d += len;
+	}
+	*dst = d;
+	return len;
 }
 
 size_t bk_escape(char *dst, const char *s, size_t n, bool json, bool *invalid)
 {
 	char *d = dst;
 
-	for (size_t i = 0, len; i < n; i += len) {
-		unsigned int cp;
+	for (size_t i = 0; i < n;) {
+		size_t plain = bk_copy_plain(d, s + i, n - i);
 
-		for (len = 0; i + len < n && plain(s[i + len]); len++)
-			*d++ = s[i + len];
-		if (len)
-			continue;
-		len = bk_utf8(s + i, n - i, &cp);
-		if (!len) {
-			len = 1;
-			if (json) {
-				memcpy(d, "\xef\xbf\xbd", 3);
-				d += 3;
-				if (invalid)
-					*invalid = true;
-			} else {
-				d += sprintf(d, "\\x%02x", (unsigned char)s[i]);
-			}
-		} else if (harmful(cp)) {
-			d += sprintf(d, json ? "\\u%04x" : cp < 0x80 ? "\\x%02x" : "\\u{%x}", cp);
-		} else if (cp == '\\' || (json && cp == '"')) {
-			*d++ = '\\';
-			*d++ = (char)cp;
-		} else {
-			memcpy(d, s + i, len);
-			d += len;
-		}
+		d += plain;
+		i += plain;
+		if (i < n)
+			i += escape_one(&d, s + i, n - i, json, invalid);
 	}
 	return d - dst;
 }

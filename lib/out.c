@@ -12,6 +12,9 @@
 
 #include "bk.h"
 #include "escape.h"
+#include "out.h"
+
+static const char hex[] = "0123456789abcdef";
 
 void bk_out_init(struct bk_out *o, int fd)
 {
@@ -22,7 +25,7 @@ void bk_out_init(struct bk_out *o, int fd)
 	o->waits = o->tty || (!fstat(fd, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
 	o->wake[0] = o->wake[1] = -1;
 	o->patience = -1;
-	o->json = false;
+	o->json = o->wide = false;
 	o->error = 0;
 	o->n = o->mark = o->flushed = 0;
 }
@@ -82,26 +85,23 @@ void bk_flush(struct bk_out *o)
 	drain(o, o->n);
 }
 
-/* Room for n more bytes; what is open as a cell stays in the buffer. */
-static char *room(struct bk_out *o, size_t n)
+void bk_make_room(struct bk_out *o, size_t n)
 {
-	if (sizeof(o->buf) - o->n < n)
-		drain(o, o->mark && o->mark < o->n ? o->mark : o->n);
+	drain(o, o->mark && o->mark < o->n ? o->mark : o->n);
 	if (sizeof(o->buf) - o->n < n)
 		drain(o, o->n);
-	return o->buf + o->n;
 }
 
 static void put(struct bk_out *o, const char *s, size_t n)
 {
-	while (n) {
-		size_t part = n < 4096 ? n : 4096;
-
-		memcpy(room(o, part), s, part);
+	o->wide = true;
+	for (size_t part; n > sizeof(o->buf) - o->n; s += part, n -= part) {
+		part = n < 4096 ? n : 4096;
+		memcpy(bk_room(o, part), s, part);
 		o->n += part;
-		s += part;
-		n -= part;
 	}
+	memcpy(o->buf + o->n, s, n);
+	o->n += n;
 }
 
 void bk_puts(struct bk_out *o, const char *s)
@@ -111,31 +111,31 @@ void bk_puts(struct bk_out *o, const char *s)
 
 void bk_putc(struct bk_out *o, char c)
 {
-	*room(o, 1) = c;
+	*bk_room(o, 1) = c;
+	o->wide |= (unsigned char)c >= 0x80; /* a char has a sign or not */
 	o->n++;
 }
 
 void bk_printf(struct bk_out *o, const char *fmt, ...)
 {
-	char *p = room(o, 512);
+	char *p = bk_room(o, 512);
 	va_list ap;
 	int n;
 
 	va_start(ap, fmt);
 	n = vsnprintf(p, 512, fmt, ap);
 	va_end(ap);
+	o->wide = true;
 	o->n += n < 0 ? 0 : n > 511 ? 511 : n;
 }
 
+const char bk_pairs[] = "00010203040506070809101112131415161718192021222324252627282930313233343536373839"
+			"40414243444546474849505152535455565758596061626364656667686970717273747576777879"
+			"8081828384858687888990919293949596979899";
+
 void bk_put_u64(struct bk_out *o, uint64_t v)
 {
-	char digits[20];
-	int i = sizeof(digits);
-
-	do
-		digits[--i] = '0' + v % 10;
-	while (v /= 10);
-	put(o, digits + i, sizeof(digits) - i);
+	o->n += bk_number(bk_room(o, 20), v);
 }
 
 void bk_put_s64(struct bk_out *o, int64_t v)
@@ -150,6 +150,7 @@ static bool escape(struct bk_out *o, const char *s, size_t n, bool json)
 {
 	bool invalid = false;
 
+	o->wide = true;
 	while (n) {
 		size_t part = n;
 
@@ -161,22 +162,31 @@ static bool escape(struct bk_out *o, const char *s, size_t n, bool json)
 				if (bk_utf8(s + 1024 - back, n - 1024 + back, &cp) > back)
 					part = 1024 - back;
 		}
-		o->n += bk_escape(room(o, BK_ESCAPE_MAX(part)), s, part, json, &invalid);
+		o->n += bk_escape(bk_room(o, BK_ESCAPE_MAX(part)), s, part, json, &invalid);
 		s += part;
 		n -= part;
 	}
 	return invalid;
 }
 
+bool bk_put_exactly(struct bk_out *o, const char *s, size_t n, bool json)
+{
+	size_t plain = 0;
+
+	if (n <= 4096) {
+		plain = bk_copy_plain(bk_room(o, n + 8), s, n);
+		o->n += plain;
+	}
+	return plain == n || !escape(o, s + plain, n - plain, json);
+}
+
 bool bk_put_text(struct bk_out *o, const char *s, size_t n)
 {
-	return !escape(o, s, strnlen(s, n), o->json);
+	return bk_put_exactly(o, s, strnlen(s, n), o->json);
 }
 
 void bk_put_hex(struct bk_out *o, const char *s, size_t n)
 {
-	static const char hex[] = "0123456789abcdef";
-
 	for (size_t i = 0; i < n; i++) {
 		bk_putc(o, hex[(unsigned char)s[i] >> 4]);
 		bk_putc(o, hex[(unsigned char)s[i] & 15]);
@@ -185,8 +195,7 @@ void bk_put_hex(struct bk_out *o, const char *s, size_t n)
 
 void bk_put_mac(struct bk_out *o, const uint8_t mac[6])
 {
-	static const char hex[] = "0123456789abcdef";
-	char *p = room(o, 18);
+	char *p = bk_room(o, 18);
 
 	for (int i = 0; i < 6; i++) {
 		*p++ = hex[mac[i] >> 4];
@@ -196,55 +205,118 @@ void bk_put_mac(struct bk_out *o, const uint8_t mac[6])
 	o->n += 17;
 }
 
+static char *put_ip4(char *p, const uint8_t *addr)
+{
+	for (int i = 0; i < 4; i++) {
+		p += bk_number(p, addr[i]);
+		*p++ = '.';
+	}
+	return p - 1;
+}
+
+/* The first of the longest runs of zeros, of at least two of the eight words. */
+static int zeros(const unsigned int *words, int *len)
+{
+	int at = -1;
+
+	*len = 1;
+	for (int i = 0, n; i < 8; i += n + 1) {
+		for (n = 0; i + n < 8 && !words[i + n]; n++)
+			;
+		if (n > *len) {
+			*len = n;
+			at = i;
+		}
+	}
+	return at;
+}
+
+/* As inet_ntop() does, which is ten times slower. */
+static char *put_ip6(char *p, const uint8_t *addr)
+{
+	unsigned int words[8];
+	int at, len;
+
+	for (int i = 0; i < 8; i++)
+		words[i] = addr[2 * i] << 8 | addr[2 * i + 1];
+	at = zeros(words, &len);
+	for (int i = 0; i < 8; i++) {
+		if (i == at) {
+			*p++ = ':';
+			i += len - 1;
+			if (i == 7)
+				*p++ = ':';
+			continue;
+		}
+		if (i)
+			*p++ = ':';
+		if (i == 6 && at == 0 && (len == 6 || words[5] == 0xffff))
+			return put_ip4(p, addr + 12); /* ::1.2.3.4 and ::ffff:1.2.3.4 */
+		for (int shift = 12; shift >= 0; shift -= 4)
+			if (!shift || words[i] >> shift)
+				*p++ = hex[words[i] >> shift & 15];
+	}
+	return p;
+}
+
 void bk_put_ip(struct bk_out *o, int family, const uint8_t *addr)
 {
-	char text[INET6_ADDRSTRLEN];
+	char *p = bk_room(o, INET6_ADDRSTRLEN);
 
-	if (family == 4) {
-		for (int i = 0; i < 4; i++) {
-			if (i)
-				bk_putc(o, '.');
-			bk_put_u64(o, addr[i]);
-		}
-	} else if (inet_ntop(AF_INET6, addr, text, sizeof(text))) {
-		bk_puts(o, text);
-	}
+	o->n += (family == 4 ? put_ip4(p, addr) : put_ip6(p, addr)) - p;
 }
 
 void bk_cell(struct bk_out *o)
 {
-	room(o, 1024);
+	bk_room(o, 1024);
 	o->mark = o->n;
+	o->wide = false;
 }
 
 /* Characters, not bytes: what a terminal shows, with no width for combining ones known. */
 static size_t shown(const char *s, size_t n)
 {
-	size_t k = 0;
+	size_t k = n;
 
-	for (size_t i = 0; i < n; i++)
-		k += (s[i] & 0xc0) != 0x80;
+	for (size_t i = 0; i < n; i += 8) {
+		uint64_t x = bk_word(s + i, n - i), more = x & ~(x << 1) & 0x8080808080808080;
+
+		if (more) /* bytes that continue a character: 10xxxxxx */
+			k -= __builtin_popcountll(more);
+	}
 	return k;
 }
 
-void bk_cell_end(struct bk_out *o, int width, bool last)
+/* Blanks behind a cell can be those at the end of the line, so they are left to the caller. */
+size_t bk_cell_align(struct bk_out *o, short width)
 {
-	size_t have = shown(o->buf + o->mark, o->n - o->mark);
-	size_t want = width < 0 ? -width : width, pad = want > have ? want - have : 0;
+	size_t n = o->n - o->mark, pad;
 	char *cell;
 
-	if (width >= 0 && pad) { /* right-aligned: the blanks go in front */
-		room(o, pad + 1);
-		cell = o->buf + o->mark;
-		memmove(cell + pad, cell, o->n - o->mark);
-		memset(cell, ' ', pad);
-		o->n += pad;
-		pad = 0;
+	if (o->wide && width)
+		n = shown(o->buf + o->mark, n);
+	if (width <= 0 || n >= (size_t)width) {
+		o->mark = 0;
+		return bk_gap(n, width);
 	}
-	if (!last)
-		for (pad++; pad; pad--)
-			bk_putc(o, ' ');
+	pad = width - n;
+	bk_room(o, pad);
+	cell = o->buf + o->mark;
+	memmove(cell + pad, cell, o->n - o->mark);
+	memset(cell, ' ', pad);
+	o->n += pad;
 	o->mark = 0;
+	return 1;
+}
+
+void bk_cell_end(struct bk_out *o, short width, bool last)
+{
+	size_t gap = bk_cell_align(o, width);
+
+	if (last)
+		return;
+	bk_blanks(bk_room(o, gap + 8), gap);
+	o->n += gap;
 }
 
 /* ---- JSON ---- */
@@ -258,22 +330,23 @@ void bk_json_begin(struct bk_out *o, const char *type)
 
 void bk_json_name(struct bk_out *o, const char *name)
 {
-	bk_puts(o, ",\"");
-	bk_puts(o, name);
-	bk_puts(o, "\":");
+	size_t n = strlen(name);
+
+	bk_key(bk_room(o, n + BK_KEY_MORE), name, n);
+	o->n += n + 4;
 }
 
 /* Bytes that are no UTF-8 cannot stand in JSON: then NAME_hex has the whole value, exactly. */
 void bk_json_str(struct bk_out *o, const char *name, const char *s, size_t n)
 {
-	bool invalid;
+	bool valid;
 
 	n = strnlen(s, n);
 	bk_json_name(o, name);
 	bk_putc(o, '"');
-	invalid = escape(o, s, n, true);
+	valid = bk_put_exactly(o, s, n, true);
 	bk_putc(o, '"');
-	if (!invalid)
+	if (valid)
 		return;
 	bk_printf(o, ",\"%s_hex\":\"", name);
 	bk_put_hex(o, s, n);

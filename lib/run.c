@@ -14,6 +14,7 @@
 #include "bk.h"
 #include "command.h"
 #include "loop.h"
+#include "out.h"
 #include "probe.h"
 #include "version.h"
 
@@ -93,52 +94,94 @@ void bk_quiesce_close(struct bk_quiesce *q)
 
 /* ---- time ---- */
 
-size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
+enum { SECOND = 1000000000 };
+
+/*
+ * CLOCK_REALTIME less CLOCK_MONOTONIC, as it was within a second of the event; of an event that is
+ * older, as it was within the last second.
+ */
+static int64_t wall_offset(uint64_t mono_ns)
 {
-	static struct {
-		uint64_t sampled; /* when the offset was read */
-		int64_t offset;   /* CLOCK_REALTIME less CLOCK_MONOTONIC */
-		time_t second;
-		int kind;
-		bool json;
-		char text[32], zone[8];
-	} c;
-	bool json = run->out->json;
-	int kind = run->opts.timestamp;
-	uint64_t now, wall;
+	static uint64_t sampled;
+	static int64_t offset;
 	struct timespec ts;
+	uint64_t now;
+
+	if (sampled && mono_ns - sampled + SECOND <= 2 * (uint64_t)SECOND)
+		return offset;
+	now = bk_now();
+	if (!sampled || now - sampled > SECOND) {
+		clock_gettime(CLOCK_REALTIME, &ts);
+		offset = ts.tv_sec * (int64_t)SECOND + ts.tv_nsec - (int64_t)now;
+		sampled = now;
+	}
+	return offset;
+}
+
+/* ".123456", without NUL. */
+static void put_micros(char *p, uint64_t ns)
+{
+	*p = '.';
+	bk_digits(p + 1, ns / 1000, 6);
+}
+
+static size_t seconds_text(uint64_t ns, char *buf)
+{
+	size_t n = bk_number(buf, ns / SECOND);
+
+	put_micros(buf + n, ns % SECOND);
+	buf[n + 7] = 0;
+	return n + 7;
+}
+
+/* What stands in front of the microseconds and behind them. */
+struct wall_text {
+	time_t second;
+	int kind;
+	bool json;
+	size_t n, zone_n;
+	char text[24], zone[8];
+};
+
+static void make_wall_text(struct wall_text *w)
+{
+	bool iso = w->json || w->kind == BK_TIME_ISO;
 	struct tm tm;
 
-	if (kind == BK_TIME_REL || kind == BK_TIME_MONO) {
-		/* an event can be older than the end of attaching */
-		if (kind == BK_TIME_REL)
-			mono_ns = mono_ns > run->start_ns ? mono_ns - run->start_ns : 0;
-		return snprintf(buf, 40, "%llu.%06llu", (unsigned long long)(mono_ns / 1000000000),
-				(unsigned long long)(mono_ns / 1000 % 1000000));
+	if (w->json ? !gmtime_r(&w->second, &tm) : !localtime_r(&w->second, &tm))
+		memset(&tm, 0, sizeof(tm));
+	w->n = strftime(w->text, sizeof(w->text), iso ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &tm);
+	w->zone[0] = 0;
+	if (iso)
+		strftime(w->zone, sizeof(w->zone), w->json ? "Z" : "%z", &tm);
+	w->zone_n = strlen(w->zone);
+}
+
+size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
+{
+	static struct wall_text last; /* most often of this second, too */
+	bool json = run->out->json;
+	int kind = run->opts.timestamp;
+	uint64_t wall;
+	time_t second;
+
+	if (kind == BK_TIME_MONO)
+		return seconds_text(mono_ns, buf);
+	if (kind == BK_TIME_REL) /* an event can be older than the end of attaching */
+		return seconds_text(mono_ns > run->start_ns ? mono_ns - run->start_ns : 0, buf);
+	wall = mono_ns + wall_offset(mono_ns);
+	second = wall / SECOND;
+	if (second != last.second || !last.n || last.kind != kind || last.json != json) {
+		last.second = second;
+		last.kind = kind;
+		last.json = json;
+		make_wall_text(&last);
 	}
-	now = bk_now();
-	if (!c.sampled || now - c.sampled > 1000000000) {
-		clock_gettime(CLOCK_REALTIME, &ts);
-		c.offset = ts.tv_sec * 1000000000LL + ts.tv_nsec - (int64_t)now;
-		c.sampled = now;
-	}
-	wall = mono_ns + c.offset;
-	if ((time_t)(wall / 1000000000) != c.second || !c.text[0] || c.kind != kind ||
-	    c.json != json) {
-		c.second = wall / 1000000000;
-		c.kind = kind;
-		c.json = json;
-		if (json ? !gmtime_r(&c.second, &tm) : !localtime_r(&c.second, &tm))
-			memset(&tm, 0, sizeof(tm));
-		if (json)
-			strcpy(c.zone, "Z");
-		else
-			strftime(c.zone, sizeof(c.zone), "%z", &tm);
-		strftime(c.text, sizeof(c.text),
-			 json || kind == BK_TIME_ISO ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &tm);
-	}
-	return snprintf(buf, 40, "%s.%06llu%s", c.text, (unsigned long long)(wall / 1000 % 1000000),
-			json || kind == BK_TIME_ISO ? c.zone : "");
+	/* as much as there may be, which is cheaper than as much as there is */
+	memcpy(buf, last.text, sizeof(last.text));
+	put_micros(buf + last.n, wall % SECOND);
+	memcpy(buf + last.n + 7, last.zone, sizeof(last.zone));
+	return last.n + 7 + last.zone_n;
 }
 
 /* ---- starting ---- */

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 
+#include "escape.h"
 #include "out_file.h"
 
 struct record {
@@ -267,6 +268,223 @@ static void test_many_lines(void **state)
 	free(first);
 }
 
+/* ---- against a model ---- */
+
+/* Adds the value of a column as text, by printf(); a stranger's bytes by bk_escape(). */
+static void model_value(char *d, const struct bk_col *c, const struct record *r, bool json)
+{
+	const char *p = (const char *)r + c->offset;
+
+	d += strlen(d);
+	if (c->put == put_sum) {
+		sprintf(d, "%u", r->u8 + r->u16);
+		return;
+	}
+	if (c->put) {
+		d += bk_escape(d, r->str, strnlen(r->str, sizeof(r->str)), json, NULL);
+		*d++ = '/';
+		d[bk_escape(d, r->ptr, strlen(r->ptr), json, NULL)] = 0;
+		return;
+	}
+	switch (c->kind) {
+	case BK_COL_TIME:
+		sprintf(d, "%llu.%06llu", (unsigned long long)(r->time / 1000000000),
+			(unsigned long long)(r->time / 1000 % 1000000));
+		break;
+	case BK_COL_STR:
+		d[bk_escape(d, p, strnlen(p, c->size), json, NULL)] = 0;
+		break;
+	case BK_COL_PTR:
+		d[bk_escape(d, r->ptr, strlen(r->ptr), json, NULL)] = 0;
+		break;
+	case BK_COL_MAC:
+		for (int i = 0; i < 6; i++)
+			d += sprintf(d, i ? ":%02x" : "%02x", r->mac[i]);
+		break;
+	case BK_COL_IP:
+		inet_ntop(r->ip.family == 4 ? AF_INET : AF_INET6, r->ip.addr, d, INET6_ADDRSTRLEN);
+		break;
+	case BK_COL_BOOL:
+		strcpy(d, r->yes ? "true" : "false");
+		break;
+	case BK_COL_S32:
+		sprintf(d, "%d", r->s32);
+		break;
+	default:
+		sprintf(d, "%llu", c->kind == BK_COL_U8	 ? r->u8 :
+				   c->kind == BK_COL_U16 ? r->u16 :
+				   c->kind == BK_COL_U32 ? r->u32 :
+							   (unsigned long long)r->u64);
+	}
+}
+
+static bool model_has(const struct bk_col *c, const struct record *r)
+{
+	return (r->has & c->has) == c->has && (c->kind != BK_COL_PTR || c->put || r->ptr);
+}
+
+static void model_line(char *d, const struct bk_col *cols, const struct record *r, int timestamp)
+{
+	const struct bk_col *shown[32];
+	int n = 0;
+
+	for (const struct bk_col *c = cols; c->kind; c++)
+		if (c->head && (c->kind != BK_COL_TIME || timestamp != BK_TIME_NONE))
+			shown[n++] = c;
+	*d = 0;
+	for (int i = 0; i < n; i++) {
+		int width = shown[i]->width, chars = 0;
+		char text[1000] = "";
+
+		if (model_has(shown[i], r))
+			model_value(text, shown[i], r, false);
+		else
+			strcpy(text, "-");
+		for (const char *p = text; *p; p++)
+			chars += (*p & 0xc0) != 0x80;
+		d += strlen(d);
+		d += sprintf(d, "%*s%s", width > chars ? width - chars : 0, "", text);
+		if (i < n - 1)
+			sprintf(d, "%*s ", -width > chars ? -width - chars : 0, "");
+	}
+	strcat(d, "\n");
+}
+
+static void model_object(char *d, const struct bk_col *cols, const struct record *r)
+{
+	strcpy(d, "{\"type\":\"kind\"");
+	for (const struct bk_col *c = cols; c->kind; c++) {
+		const char *quote = c->kind == BK_COL_STR || c->kind == BK_COL_PTR || c->kind == BK_COL_TIME ||
+						    c->kind == BK_COL_MAC || c->kind == BK_COL_IP ? "\"" : "";
+		const char *p = c->kind == BK_COL_STR ? (const char *)r + c->offset : r->ptr;
+		size_t n;
+
+		if (!c->name || !model_has(c, r))
+			continue;
+		sprintf(d + strlen(d), ",\"%s\":%s", c->name, quote);
+		model_value(d, c, r, true);
+		strcat(d, quote);
+		if (c->put || (c->kind != BK_COL_STR && c->kind != BK_COL_PTR))
+			continue;
+		n = c->kind == BK_COL_STR ? strnlen(p, c->size) : strlen(p);
+		if (check_utf8(p, n))
+			continue;
+		sprintf(d + strlen(d), ",\"%s_hex\":\"", c->name);
+		for (size_t i = 0; i < n; i++)
+			sprintf(d + strlen(d), "%02x", (unsigned char)p[i]);
+		strcat(d, "\"");
+	}
+	strcat(d, "}\n");
+}
+
+/* Mostly letters, of each length around what is copied at once; now and then what needs an escape. */
+static void random_text(uint64_t *seed, char *s, size_t n)
+{
+	static const char *const parts[] = { "\x1b", "\\", "\"", "\xc3\xa9", "\xff", "\xe2\x80\xae", "\x7f" };
+
+	for (size_t i = 0; i < n; i++)
+		s[i] = (char)('!' + test_random(seed) % 13);
+	if (n > 3 && test_random(seed) % 4 == 0) {
+		const char *part = parts[test_random(seed) % ARRAY_LEN(parts)];
+
+		memcpy(s + test_random(seed) % (n - 3), part, strlen(part));
+	}
+}
+
+static void test_against_model(void **state)
+{
+	static char want[20000];
+	uint64_t seed = 47;
+
+	for (int round = 0; round < 3000; round++) {
+		struct bk_col cols[16] = { 0 };
+		struct record r = { 0 };
+		size_t n = test_random(&seed) % 15;
+		char ptr[120] = "";
+
+		for (size_t i = 0; i < n; i++) {
+			cols[i] = every[test_random(&seed) % (ARRAY_LEN(every) - 1)];
+			cols[i].width = (short)(test_random(&seed) % 61) - 30;
+			if (test_random(&seed) % 4 == 0)
+				cols[i].head = NULL;
+			if (test_random(&seed) % 4 == 0)
+				cols[i].name = NULL;
+			if (test_random(&seed) % 4 == 0)
+				cols[i].has = 1 + test_random(&seed) % 3;
+		}
+		r.has = test_random(&seed) % 4;
+		r.time = test_random(&seed) >> test_random(&seed) % 64;
+		r.u64 = test_random(&seed) >> test_random(&seed) % 64;
+		r.u32 = (uint32_t)(test_random(&seed) >> test_random(&seed) % 64);
+		r.s32 = (int32_t)test_random(&seed) >> test_random(&seed) % 32;
+		r.u16 = (uint16_t)test_random(&seed) >> test_random(&seed) % 16;
+		r.u8 = (uint8_t)test_random(&seed) >> test_random(&seed) % 8;
+		r.yes = test_random(&seed) & 1;
+		for (int i = 0; i < 16; i++)
+			r.ip.addr[i] = test_random(&seed) % 3 ? 0 : (uint8_t)test_random(&seed);
+		memcpy(r.mac, r.ip.addr, 6);
+		r.ip.family = test_random(&seed) & 1 ? 4 : 6;
+		random_text(&seed, r.str, test_random(&seed) % (sizeof(r.str) + 1));
+		random_text(&seed, ptr, test_random(&seed) % (sizeof(ptr) - 1));
+		r.ptr = ptr;
+		for (size_t i = 0; i < n; i++) /* a function of the test takes no NULL */
+			if (cols[i].put)
+				goto keep;
+		if (test_random(&seed) % 8 == 0)
+			r.ptr = NULL;
+keep:
+		run.opts.timestamp = BK_TIME_MONO;
+		model_object(want, cols, &r);
+		assert_string_equal(emit(cols, &r, true), want);
+		run.opts.timestamp = test_random(&seed) & 1 ? BK_TIME_MONO : BK_TIME_NONE;
+		model_line(want, cols, &r, run.opts.timestamp);
+		assert_string_equal(emit(cols, &r, false), want);
+	}
+}
+
+static void emit_behind(size_t before, const struct bk_col *cols, const struct record *r, bool json)
+{
+	static char want[70000];
+
+	memset(want, '.', before);
+	want[before] = 0;
+	bk_puts(&out, want);
+	out.json = json;
+	bk_emit(&run, cols, "kind", r);
+	assert_in_range(out.n, 0, sizeof(out.buf));
+	if (json)
+		model_object(want + before, cols, r);
+	else
+		model_line(want + before, cols, r, run.opts.timestamp);
+	written();
+	if (strcmp(test_text, want))
+		fail_msg("%zu bytes, then '%s'", before, test_text + before);
+}
+
+/*
+ * At every place around the end of the buffer: all kinds, and those alone that are written in one go, each of
+ * them as the first.
+ */
+static void test_at_the_end(void **state)
+{
+	struct bk_col simple[ARRAY_LEN(every)] = { 0 }, *s = simple;
+	struct record r = sample();
+	char text[100];
+
+	memset(text, 'p', sizeof(text) - 1);
+	text[sizeof(text) - 1] = 0;
+	r.ptr = text;
+	for (const struct bk_col *c = every; c->kind; c++)
+		if (!c->put && c->kind != BK_COL_BOOL && c->kind != BK_COL_MAC && c->kind != BK_COL_IP)
+			*s++ = *c;
+	for (size_t left = 0; left < 700; left++)
+		for (int json = 0; json < 2; json++) {
+			emit_behind(sizeof(out.buf) - left, every, &r, json);
+			for (s = simple; left < 100 && s->kind; s++)
+				emit_behind(sizeof(out.buf) - left, s, &r, json);
+		}
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin_run, end)
@@ -275,7 +493,8 @@ int main(void)
 		TEST(test_heading),    TEST(test_heading_is_aligned),
 		TEST(test_no_time),    TEST(test_has),
 		TEST(test_null),       TEST(test_strangers),
-		TEST(test_many_lines),
+		TEST(test_many_lines), TEST(test_against_model),
+		TEST(test_at_the_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -246,6 +246,112 @@ static void test_random_bytes(void **state)
 	}
 }
 
+/* The same, one character after the other. */
+static size_t model(char *d, const char *s, size_t n, bool json)
+{
+	char *start = d;
+
+	for (size_t i = 0, len; i < n; i += len) {
+		unsigned char c = s[i];
+
+		len = check_char(s + i, n - i);
+		if (!len && json)
+			d += sprintf(d, "\xef\xbf\xbd");
+		else if (!len || ((c < 0x20 || c == 0x7f) && !json))
+			d += sprintf(d, "\\x%02x", c);
+		else if (c < 0x20 || c == 0x7f)
+			d += sprintf(d, "\\u%04x", c);
+		else if (c == '\\' || (c == '"' && json))
+			d += sprintf(d, "\\%c", c);
+		else if (check_harmless(s + i, len))
+			d += sprintf(d, "%.*s", (int)len, s + i);
+		else
+			d += bk_escape(d, s + i, len, json, NULL); /* alone: see test_code_points() */
+		len = len ? len : 1;
+	}
+	return d - start;
+}
+
+/* Each byte at each place of texts about as long as what is copied at once, wherever they lie. */
+static void test_places(void **state)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz~ !#";
+	char s[40], *d = malloc(BK_ESCAPE_MAX(40)), want[BK_ESCAPE_MAX(40)];
+
+	for (int c = 0; c < 256; c++)
+		for (size_t n = 1; n < 27; n++)
+			for (size_t at = 0; at < n; at++)
+				for (int json = 0; json < 2; json++) {
+					size_t align = (c + n + at) % 8, len, plain;
+
+					memcpy(s + align, letters, n);
+					s[align + n] = 'z'; /* what stands behind does not count */
+					s[align + at] = (char)c;
+					len = model(want, s + align, n, json);
+					if (bk_escape(d, s + align, n, json, NULL) != len || memcmp(d, want, len))
+						fail_msg("byte %02x at %zu of %zu, aligned to %zu", c, at, n, align);
+					plain = c < ' ' || c > '~' || c == '"' || c == '\\' ? at : n;
+					assert_int_equal(bk_copy_plain(d, s + align, n), plain);
+					assert_memory_equal(d, s + align, plain);
+				}
+	free(d);
+}
+
+static void test_words(void **state)
+{
+	static const char s[] = "\x01\x82\x03\x84\x05\x86\x07\x88";
+
+	for (size_t n = 0; n < 9; n++) {
+		char *exact = malloc(n + 1);
+		uint64_t want = 0, got;
+
+		memcpy(exact + 1, s, n);
+		memcpy(&want, s, n);
+		got = bk_word(exact + 1, n);
+		assert_memory_equal(&got, &want, 8);
+		free(exact);
+	}
+}
+
+/* No byte of what lies behind the text is read, and none is written behind the room that is asked for. */
+static void test_bounds(void **state)
+{
+	for (size_t n = 0; n < 40; n++) {
+		char *s = malloc(n ? n : 1), *d = malloc(n + 8);
+
+		memset(s, 'x', n);
+		assert_int_equal(bk_copy_plain(d, s, n), n);
+		free(s);
+		free(d);
+	}
+}
+
+static void test_random_against_model(void **state)
+{
+	static const char *const parts[] = { "a", "bc", "\x1b", "\"", "\\", "\xc3\xa9", "\xe2\x82\xac", "\xff",
+					     "\xf0\x9f\x98\x80", "\xe2\x80\xae", "0123456789", "\x7f", "\xe2\x82" };
+	static char s[6000], want[BK_ESCAPE_MAX(sizeof(s))];
+	uint64_t seed = 37;
+
+	for (int i = 0; i < 3000; i++) {
+		size_t n = 0, len, most = test_random(&seed) % (i % 100 ? 100 : sizeof(s) - 10);
+
+		while (n < most) {
+			const char *part = parts[test_random(&seed) % (i & 1 ? 2 : ARRAY_LEN(parts))];
+
+			memcpy(s + n, part, strlen(part));
+			n += strlen(part);
+		}
+		for (int json = 0; json < 2; json++) {
+			char *d = escaped(s, n, json, NULL, &len);
+
+			assert_int_equal(len, model(want, s, n, json));
+			assert_memory_equal(d, want, len);
+			free(d);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,7 +359,9 @@ int main(void)
 		cmocka_unit_test(test_code_points),    cmocka_unit_test(test_invalid),
 		cmocka_unit_test(test_empty),          cmocka_unit_test(test_mixed),
 		cmocka_unit_test(test_invalid_sticks), cmocka_unit_test(test_longest),
-		cmocka_unit_test(test_random_bytes),
+		cmocka_unit_test(test_random_bytes),   cmocka_unit_test(test_places),
+		cmocka_unit_test(test_words),          cmocka_unit_test(test_bounds),
+		cmocka_unit_test(test_random_against_model),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -77,6 +77,29 @@ static void test_u64(void **state)
 	}
 }
 
+/* Around each power of ten, and of any length. */
+static void test_digits(void **state)
+{
+	uint64_t power = 1, seed = 41;
+	char want[64];
+
+	for (int i = 0; i < 20; i++, power *= 10)
+		for (int d = -1; d < 2; d++) {
+			snprintf(want, sizeof(want), "%" PRIu64 " %" PRId64, power + d, (int64_t)(power + d));
+			bk_put_u64(&out, power + d);
+			bk_putc(&out, ' ');
+			bk_put_s64(&out, (int64_t)(power + d));
+			expect(want);
+		}
+	for (int i = 0; i < 20000; i++) {
+		uint64_t v = test_random(&seed) >> i % 64;
+
+		snprintf(want, sizeof(want), "%" PRIu64, v);
+		bk_put_u64(&out, v);
+		expect(want);
+	}
+}
+
 static void test_s64(void **state)
 {
 	static const int64_t v[] = {
@@ -125,6 +148,29 @@ static void test_ip(void **state)
 		bk_put_ip(&out, family, addr);
 		expect(texts[i]);
 	}
+}
+
+/* All patterns of words that are zero and not, of each length, against inet_ntop(). */
+static void test_ip6(void **state)
+{
+	static const unsigned int values[] = { 1, 0xf, 0x10, 0xff, 0x100, 0xfff, 0x1000, 0xffff, 0xa0b };
+
+	for (unsigned int pattern = 0; pattern < 256; pattern++)
+		for (size_t first = 0; first < ARRAY_LEN(values); first++) {
+			char want[INET6_ADDRSTRLEN];
+			uint8_t addr[16] = { 0 };
+
+			for (unsigned int i = 0; i < 8; i++)
+				if (pattern >> i & 1) {
+					unsigned int v = values[(first + (first & 1 ? i : 0)) % ARRAY_LEN(values)];
+
+					addr[2 * i] = (uint8_t)(v >> 8);
+					addr[2 * i + 1] = (uint8_t)v;
+				}
+			inet_ntop(AF_INET6, addr, want, sizeof(want));
+			bk_put_ip(&out, 6, addr);
+			expect(want);
+		}
 }
 
 /* ---- strangers' text ---- */
@@ -291,6 +337,52 @@ static void test_cells_count_characters(void **state)
 	cell("\xc3\xa9\xc3\xa9", -4, false, "\xc3\xa9\xc3\xa9   ");
 	cell("\xe2\x82\xac", 2, true, " \xe2\x82\xac");
 	cell("\xf0\x9f\x98\x80", -2, false, "\xf0\x9f\x98\x80  ");
+}
+
+/* Cells of random text, put in each way, against blanks that are counted one by one. */
+static void test_cells_against_model(void **state)
+{
+	static const char *const parts[] = { "a", "bcdefghi", " ", "\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80" };
+	uint64_t seed = 43;
+
+	for (int i = 0; i < 30000; i++) {
+		int width = (int)(test_random(&seed) % 61) - 30, kinds = i & 1 ? 3 : ARRAY_LEN(parts);
+		bool last = test_random(&seed) & 1;
+		char text[200] = "", want[300] = "";
+		size_t chars = 0, pad;
+
+		bk_cell(&out);
+		for (uint64_t n = test_random(&seed) % 5; n; n--) {
+			const char *part = parts[test_random(&seed) % kinds];
+
+			for (const char *p = part; *p; p++)
+				chars += (*p & 0xc0) != 0x80;
+			strcat(text, part);
+			switch (test_random(&seed) % 4) {
+			case 0:
+				bk_puts(&out, part);
+				break;
+			case 1:
+				bk_printf(&out, "%s", part);
+				break;
+			case 2:
+				bk_put_text(&out, part, 8);
+				break;
+			default:
+				for (const char *p = part; *p; p++)
+					bk_putc(&out, *p);
+			}
+		}
+		bk_cell_end(&out, width, last);
+		pad = (size_t)abs(width) > chars ? abs(width) - chars : 0;
+		for (size_t k = 0; width > 0 && k < pad; k++)
+			strcat(want, " ");
+		strcat(want, text);
+		for (size_t k = 0; width < 0 && !last && k < pad; k++)
+			strcat(want, " ");
+		strcat(want, last ? "" : " ");
+		expect(want);
+	}
 }
 
 static void test_row_of_cells(void **state)
@@ -611,9 +703,11 @@ int main(void)
 		TEST(test_puts),
 		TEST(test_printf_long),
 		TEST(test_u64),
+		TEST(test_digits),
 		TEST(test_s64),
 		TEST(test_mac),
 		TEST(test_ip),
+		TEST(test_ip6),
 		TEST(test_strangers),
 		TEST(test_all_bytes),
 		TEST(test_pieces),
@@ -622,6 +716,7 @@ int main(void)
 		TEST(test_everything_at_the_end),
 		TEST(test_cells),
 		TEST(test_cells_count_characters),
+		TEST(test_cells_against_model),
 		TEST(test_row_of_cells),
 		TEST(test_cells_across_the_end),
 		TEST(test_long_cell_across_the_end),

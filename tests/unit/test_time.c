@@ -2,7 +2,26 @@
 /* What --timestamp says: bk_time_text() in lib/run.c */
 #include "test.h"
 
+#include <sys/syscall.h>
 #include <time.h>
+
+/* The clocks of the library, which stand still where a test says so. */
+static struct {
+	bool on;
+	uint64_t mono, wall;
+	unsigned int reads;
+} fake;
+
+int clock_gettime(clockid_t id, struct timespec *ts)
+{
+	uint64_t ns = id == CLOCK_REALTIME ? fake.wall : fake.mono;
+
+	if (!fake.on)
+		return (int)syscall(SYS_clock_gettime, id, ts);
+	fake.reads++;
+	*ts = (struct timespec){ (time_t)(ns / 1000000000), (long)(ns % 1000000000) };
+	return 0;
+}
 
 static struct bk_out out;
 static struct bk_run run;
@@ -92,6 +111,135 @@ static void test_wall(void **state)
 	expect_wall(BK_TIME_WALL, false, "UTC", "%H:%M:%S", 0);
 }
 
+/* The same, slowly. */
+static const char *model(int kind, bool json, uint64_t ns, int64_t offset)
+{
+	bool iso = json || kind == BK_TIME_ISO;
+	char front[64], zone[16] = "";
+	static char text[100];
+	struct tm tm;
+	time_t s;
+
+	if (kind == BK_TIME_REL)
+		ns = ns > run.start_ns ? ns - run.start_ns : 0;
+	if (kind == BK_TIME_REL || kind == BK_TIME_MONO) {
+		snprintf(text, sizeof(text), "%llu.%06llu", (unsigned long long)(ns / 1000000000),
+			 (unsigned long long)(ns / 1000 % 1000000));
+		return text;
+	}
+	ns += offset;
+	s = ns / 1000000000;
+	tm = json ? *gmtime(&s) : *localtime(&s);
+	strftime(front, sizeof(front), iso ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &tm);
+	if (iso)
+		strftime(zone, sizeof(zone), json ? "Z" : "%z", &tm);
+	snprintf(text, sizeof(text), "%s.%06llu%s", front,
+		 (unsigned long long)(ns / 1000 % 1000000), zone);
+	return text;
+}
+
+/* The fake clocks start far behind all that was shown before. */
+static void fake_clocks(uint64_t wall)
+{
+	static uint64_t hours;
+
+	fake.on = false;
+	fake.mono = bk_now() + ++hours * 3600000000000;
+	fake.wall = wall;
+	fake.reads = 0;
+	fake.on = true;
+}
+
+static int end_fake(void **state)
+{
+	fake.on = false;
+	run.start_ns = 0;
+	return 0;
+}
+
+/* All kinds in all zones, around the ends of microseconds, seconds, minutes and days, before and after the clock. */
+static void test_against_model(void **state)
+{
+	static const char *const zones[] = { "UTC", "XXX-5:30", "XXX3", "XXX-14", "XXX12:59" };
+	static const uint64_t walls[] = { 1700006400000000000, 1700006399999999999, 4102444800000000123,
+					  5000000000 }; /* midnights; a clock that was never set */
+	static const int64_t steps[] = { 0, 1, 999, 1000, 1001, 999999, 999999000, 999999999, 1000000000,
+					 1000000001, 59000000000, 60000000000, 86399999999999 };
+	uint64_t seed = 53;
+
+	for (size_t z = 0; z < ARRAY_LEN(zones); z++)
+		for (size_t w = 0; w < ARRAY_LEN(walls); w++) {
+			int64_t offset;
+
+			setenv("TZ", zones[z], 1);
+			tzset();
+			fake_clocks(walls[w]);
+			offset = (int64_t)(fake.wall - fake.mono);
+			run.start_ns = fake.mono - 1234567890;
+			for (size_t i = 0; i < 2 * ARRAY_LEN(steps); i++)
+				for (int k = 0; k < 20; k++) { /* one after the other in any order */
+					int64_t step = i & 1 ? -steps[i / 2] : steps[i / 2];
+					int kind = test_random(&seed) % (BK_TIME_NONE + 1);
+					bool json = test_random(&seed) & 1;
+					uint64_t ns = fake.mono + step;
+
+					assert_string_equal(text_of(kind, json, ns),
+							    model(kind, json, ns, offset));
+				}
+		}
+	setenv("TZ", "UTC", 1);
+	tzset();
+}
+
+/* The numbers of --timestamp rel and mono at their limits. */
+static void test_seconds_against_model(void **state)
+{
+	uint64_t ns = 1;
+
+	for (int i = 0; i < 20; i++, ns *= 10)
+		for (int d = -2; d < 3; d++) {
+			assert_string_equal(text_of(BK_TIME_MONO, i & 1, ns + d),
+					    model(BK_TIME_MONO, i & 1, ns + d, 0));
+			assert_string_equal(text_of(BK_TIME_REL, i & 1, ns + d),
+					    model(BK_TIME_REL, i & 1, ns + d, 0));
+		}
+	assert_string_equal(text_of(BK_TIME_MONO, false, UINT64_MAX), "18446744073.709551");
+}
+
+/* The clocks are read once a second and not for each line; a clock that is set is followed within a second. */
+static void test_clock_is_set(void **state)
+{
+	int64_t offset;
+	uint64_t ns;
+
+	fake_clocks(1700000000000000000);
+	offset = (int64_t)(fake.wall - fake.mono);
+	for (int i = 0; i < 900; i++) {
+		ns = fake.mono - i % 50 * 1000000; /* events come late and in any order */
+		assert_string_equal(text_of(BK_TIME_ISO, false, ns), model(BK_TIME_ISO, false, ns, offset));
+		fake.mono += 1000000;
+		fake.wall += 1000000;
+	}
+	assert_int_equal(fake.reads, 2);
+	fake.wall += 7200000000000;
+	fake.mono += 1100000000;
+	fake.wall += 1100000000;
+	offset = (int64_t)(fake.wall - fake.mono);
+	assert_string_equal(text_of(BK_TIME_ISO, false, fake.mono),
+			    model(BK_TIME_ISO, false, fake.mono, offset));
+	assert_int_equal(fake.reads, 4);
+	/* those from before that are not so old are shown by the clock as it is now */
+	ns = fake.mono - 100000000;
+	assert_string_equal(text_of(BK_TIME_ISO, false, ns), model(BK_TIME_ISO, false, ns, offset));
+	/* so are those that waited long, once the clock is set again */
+	fake.wall -= 3600000000000;
+	fake.mono += 5000000000;
+	fake.wall += 5000000000;
+	offset = (int64_t)(fake.wall - fake.mono);
+	ns = fake.mono - 20000000000;
+	assert_string_equal(text_of(BK_TIME_WALL, true, ns), model(BK_TIME_WALL, true, ns, offset));
+}
+
 static void test_order(void **state)
 {
 	uint64_t from = bk_now() - 50000000000;
@@ -121,6 +269,9 @@ int main(void)
 		cmocka_unit_test(test_mono),  cmocka_unit_test(test_rel),
 		cmocka_unit_test(test_wall),  cmocka_unit_test(test_order),
 		cmocka_unit_test(test_clock),
+		cmocka_unit_test_teardown(test_against_model, end_fake),
+		cmocka_unit_test_teardown(test_seconds_against_model, end_fake),
+		cmocka_unit_test_teardown(test_clock_is_set, end_fake),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -168,6 +168,7 @@ static __always_inline void send_path(struct bk_place place, const struct path *
 struct process {
 	struct execsnoop_exit e; /* what is known of its end; the time of CPU adds up */
 	u64 dying;		 /* threads that have exited, but still run */
+	u64 leader_exited;	 /* the first one is among them, or has run for the last time */
 };
 
 struct {
@@ -193,6 +194,7 @@ static __always_inline void remember(struct task_struct *task, u64 now)
 
 	if (known) {
 		known->e.since = now;
+		known->leader_exited = 0; /* that was another one */
 		return;
 	}
 	p.e.since = now;
@@ -229,6 +231,8 @@ int exited(u64 *ctx)
 		return 0;
 	if (!task->signal->live.counter)
 		note_end(&p->e, task);
+	if (task == task->group_leader)
+		p->leader_exited = 1;
 	bk_add(&p->dying, 1);
 	if (!bpf_map_update_elem(&dying, &key, &pid, BPF_ANY))
 		return 0;
@@ -268,8 +272,8 @@ int switched(u64 *ctx)
 		return 0;
 	bk_add(&p->e.cpu_ns, task->se.sum_exec_runtime);
 	bk_add(&p->dying, -1);
-	/* the last thread to exit has noted the end; the last to run sends it */
-	if (p->dying || !p->e.head.kind)
+	/* the last thread to run sends the end; others may not even be where they are counted as dying */
+	if (p->dying || !p->e.head.kind || !p->leader_exited || task->signal->nr_threads > 1)
 		return 0;
 	end = p->e;
 	/* of two that are the last one at the same time, one has it */
@@ -417,6 +421,10 @@ static __always_inline void read_arguments(struct execsnoop_event *e, const stru
 		n = bpf_probe_read_user_str(e->data + at, EXECSNOOP_FAILED_MAX, (void *)p);
 		if (n < 0)
 			break;
+		if (!n) { /* older kernels say that of an empty one, and write nothing */
+			e->data[at] = 0;
+			n = 1;
+		}
 		at += n;
 	}
 	if (at > end) {

@@ -258,7 +258,8 @@ typedef struct {
 
 /* what the threads of a process share */
 struct signal_struct {
-	atomic_t live; /* threads that have not exited */
+	atomic_t live;	/* threads that have not begun to exit */
+	int nr_threads; /* that are not gone; the first one stays until the end */
 	int group_exit_code;
 	unsigned int flags;
 	unsigned long long sum_sched_runtime; /* ns, of threads that are gone */

@@ -15,6 +15,7 @@
  * The name is read when the call returns. The kernel has just read it, so its memory is there; but it is what
  * it is then.
  */
+#include "count.bpf.h"
 #include "opensnoop.h"
 #include "path.bpf.h"
 #include "syscall.bpf.h"
@@ -226,9 +227,50 @@ static __always_inline void send_full(const struct open *o, struct task_struct *
 		bk_output(e, sizeof(*e) + end);
 }
 
+/* ---- --count ---- */
+
+static __always_inline void name_key(struct opensnoop_name *key, const struct open *o)
+{
+	long n;
+
+	__builtin_memset(key, 0, sizeof(*key));
+	/* one byte more than is kept tells whether there is more */
+	n = read_name(key->name, OPENSNOOP_KEY_MAX + 2, o);
+	key->name[OPENSNOOP_KEY_MAX] = 0;
+	key->cut = n > OPENSNOOP_KEY_MAX + 1;
+}
+
+static __always_inline void count(const struct open *o, struct task_struct *task)
+{
+	union opensnoop_key key;
+
+	switch (config.by) {
+	case OPENSNOOP_BY_PATH:
+		name_key(&key.name, o);
+		if (config.prefix_len && !want_name(key.name.name)) {
+			bk_leave_out();
+			return;
+		}
+		break;
+	case OPENSNOOP_BY_COMM:
+		bpf_get_current_comm(key.comm, sizeof(key.comm));
+		break;
+	case OPENSNOOP_BY_PID:
+		key.number = bk_tgid_of(bk_current_is_typed(), task);
+		break;
+	default:
+		key.number = o->ret < 0 ? -o->ret : 0;
+	}
+	bk_count(&key);
+}
+
+/* ---- what becomes of an open that is wanted ---- */
+
 static __always_inline void send(const struct open *o, struct task_struct *task)
 {
-	if (config.full)
+	if (config.by)
+		count(o, task);
+	else if (config.full)
 		send_full(o, task);
 	else
 		send_name(o, task);

@@ -31,6 +31,27 @@ enum opensnoop_call {
 	OPENSNOOP_CALLS,
 };
 
+/* What --count counts by. */
+enum opensnoop_by {
+	OPENSNOOP_BY_PATH = 1,
+	OPENSNOOP_BY_COMM,
+	OPENSNOOP_BY_PID,
+	OPENSNOOP_BY_ERRNO,
+};
+
+enum { OPENSNOOP_KEY_MAX = 247 }; /* of a name that is a key, without a NUL */
+
+/* Its keys. */
+union opensnoop_key {
+	char comm[16];
+	unsigned int number; /* of the process, or of the error; 0: it succeeded */
+	struct opensnoop_name {
+		char name[OPENSNOOP_KEY_MAX + 1]; /* zero behind its end */
+		unsigned char cut;		  /* the name goes on */
+		char pad[7];
+	} name;
+};
+
 /* Which files are wanted; constant while a program runs. */
 struct opensnoop_config {
 	unsigned char full;	   /* paths, not only the names that were given */
@@ -41,6 +62,7 @@ struct opensnoop_config {
 	unsigned char latency;	   /* is measured */
 	unsigned char modes;	   /* 1 << access mode: these, or one of flags; 0: any */
 	unsigned int flags;
+	unsigned int by;	   /* enum opensnoop_by, 0: a record an open */
 	unsigned int prefix_len;
 	int numbers[OPENSNOOP_CALLS];	     /* of the calls; -1: there is none */
 	int compat_numbers[OPENSNOOP_CALLS]; /* for 32-bit callers */

@@ -367,9 +367,7 @@ static int init_count(struct bk_run *run)
 	}
 	if (opt.by < 0)
 		opt.by = EXECSNOOP_BY_COMM - 1;
-	if (!run->opts.interval)
-		run->opts.interval = 1000000000;
-	run->events = false;
+	bk_count_init(run);
 	return 0;
 }
 
@@ -464,10 +462,7 @@ static int started(struct bk_run *run, void *skel)
 
 static void start_json(struct bk_run *run, struct bk_out *o)
 {
-	if (run->events)
-		return;
-	bk_json_str(o, "by", keys[opt.by], 16);
-	bk_json_u64(o, "interval_ms", run->opts.interval / 1000000);
+	bk_count_start_json(run, o, opt.by < 0 ? "" : keys[opt.by]);
 }
 
 /* Both calls, at their entry or their exit. */

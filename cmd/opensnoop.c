@@ -45,11 +45,15 @@ _Static_assert(ARRAY_LEN(flag_names) == ARRAY_LEN(flag_bits) + 1, "each name has
 
 /* ---- options ---- */
 
+static const char *const keys[] = { "path", "comm", "pid", "errno", NULL };
+
 static struct {
-	bool wall, show_uid, failed, show_flags, full, host, write, latency, compat;
+	bool wall, show_uid, failed, show_flags, full, host, write, latency, compat, count;
 	const char *name, *prefix, *glob;
 	uint64_t flags, min_ns;
-} opt;
+	uint32_t rows;
+	int by; /* index into keys */
+} opt = { .by = -1 };
 
 static const struct bk_opt opts[] = {
 	BK_FLAG('T', "time", &opt.wall, "a column with the time of day"),
@@ -68,6 +72,9 @@ static const struct bk_opt opts[] = {
 	BK_FLAG(0, "latency", &opt.latency, "a column with the time that the call took"),
 	BK_DURATION(0, "min", &opt.min_ns, "TIME", "only calls that took at least so long"),
 	BK_FLAG(0, "compat", &opt.compat, "with the probe tp: 32-bit programs, too; costs something at each system call"),
+	BK_FLAG(0, "count", &opt.count, "count in the kernel and report each interval (1s), instead of a line an open"),
+	BK_ENUM(0, "by", &opt.by, keys, "KEY", "--count by this (path)"),
+	BK_U32(0, "rows", &opt.rows, 1, 1 << 20, "N", "how many keys --count can tell apart in an interval (4096)"),
 	BK_LETTER('c', "cgroup"),
 	BK_LETTER('b', "buffer"),
 	{ .type = BK_OPT_END }
@@ -208,6 +215,94 @@ static struct bk_col cols[] = {
 	{ .kind = BK_COL_END }
 };
 
+/* ---- --count ---- */
+
+static void put_name(struct bk_out *o, const void *rec)
+{
+	const struct opensnoop_name *name = (const void *)((const struct bk_count_row *)rec)->key;
+
+	bk_put_text(o, name->name, sizeof(name->name));
+	if (name->cut)
+		bk_puts(o, "...");
+}
+
+static void put_count_error(struct bk_out *o, const void *rec)
+{
+	uint32_t number = *(const uint32_t *)((const struct bk_count_row *)rec)->key;
+	const char *name = number ? bk_errno_name(number) : "0";
+
+	if (o->json)
+		bk_putc(o, '"');
+	bk_puts(o, name ? name : "?");
+	if (o->json)
+		bk_putc(o, '"');
+}
+
+#define KEY_COL(h, n, k, w) BK_COL(h, n, k, w, struct bk_count_row, key)
+
+static const struct bk_col count_cols[][6] = {
+	[OPENSNOOP_BY_PATH] = { BK_COUNT_COLS,
+				{ .head = "PATH", .kind = BK_COL_U8, .put = put_name },
+				KEY_COL(NULL, "path", BK_COL_STR, 0),
+				BK_COL(NULL, "path_cut", BK_COL_BOOL, 0, struct bk_count_row,
+				       key[offsetof(struct opensnoop_name, cut)]) },
+	[OPENSNOOP_BY_COMM] = { BK_COUNT_COLS, KEY_COL("COMM", "comm", BK_COL_STR, -16) },
+	[OPENSNOOP_BY_PID] = { BK_COUNT_COLS, KEY_COL("PID", "pid", BK_COL_U32, -7) },
+	[OPENSNOOP_BY_ERRNO] = { BK_COUNT_COLS,
+				 { .head = "ERR", .name = "error", .kind = BK_COL_U32, .width = -8,
+				   .put = put_count_error },
+				 KEY_COL(NULL, "errno", BK_COL_U32, 0) },
+};
+
+static size_t key_size(uint32_t by)
+{
+	switch (by) {
+	case OPENSNOOP_BY_PATH:
+		return sizeof(struct opensnoop_name);
+	case OPENSNOOP_BY_COMM:
+		return sizeof(((union opensnoop_key *)0)->comm);
+	default:
+		return sizeof(((union opensnoop_key *)0)->number);
+	}
+}
+
+static int init_count(struct bk_run *run)
+{
+	if (opt.show_uid || opt.name || opt.glob || opt.show_flags || opt.full || opt.host || run->opts.buffer) {
+		bk_error("-U, -n, -e, -F, --host-path, --glob and --buffer belong to lines; --count has none");
+		return -EINVAL;
+	}
+	if (opt.latency && !opt.min_ns) {
+		bk_error("--latency belongs to lines; --count has none, but takes --min");
+		return -EINVAL;
+	}
+	if (opt.by < 0)
+		opt.by = OPENSNOOP_BY_PATH - 1;
+	if (opt.prefix && opt.by != OPENSNOOP_BY_PATH - 1) {
+		bk_error("--prefix: the name is looked at only with --by path");
+		return -EINVAL;
+	}
+	bk_count_init(run);
+	return 0;
+}
+
+static int report(struct bk_run *run, void *skel, bool last)
+{
+	(void)skel;
+	return run->events ? 0 : bk_count_report(run, last, "opens", keys[opt.by], count_cols[opt.by + 1]);
+}
+
+static int started(struct bk_run *run, void *skel)
+{
+	(void)skel;
+	return run->events ? 0 : bk_count_started(run);
+}
+
+static void start_json(struct bk_run *run, struct bk_out *o)
+{
+	bk_count_start_json(run, o, opt.by < 0 ? "" : keys[opt.by]);
+}
+
 /* ---- before load ---- */
 
 #ifdef __x86_64__
@@ -237,6 +332,15 @@ static int init(struct bk_run *run)
 			 OPENSNOOP_NAME_SHORT - 1);
 		return -EINVAL;
 	}
+	if (opt.count || opt.by >= 0) {
+		if (init_count(run))
+			return -EINVAL;
+	} else if (run->opts.interval || opt.rows) {
+		bk_error("--interval and --rows belong to --count");
+		return -EINVAL;
+	}
+	if (run->opts.timestamp == BK_TIME_UNSET)
+		run->opts.timestamp = run->events ? BK_TIME_NONE : BK_TIME_WALL;
 	if (opt.wall)
 		run->opts.timestamp = BK_TIME_WALL;
 	opt.full |= opt.host;
@@ -274,6 +378,7 @@ static int configure(struct bk_run *run, void *skel)
 	c->host = opt.host;
 	c->time = run->out->json || run->opts.timestamp != BK_TIME_NONE;
 	c->uid = run->out->json || opt.show_uid;
+	c->by = run->events ? 0 : opt.by + 1;
 	c->failed = opt.failed;
 	c->write = opt.write;
 	c->latency = opt.latency;
@@ -300,7 +405,7 @@ static int configure(struct bk_run *run, void *skel)
 		err = bpf_map__set_autocreate(s->maps.calls, false);
 	if (!err && !opt.full)
 		err = bpf_map__set_autocreate(s->maps.records, false);
-	return err;
+	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : 4096);
 }
 
 /* On the rung tp, where there are such calls. */
@@ -547,6 +652,7 @@ static void fini(struct bk_run *run)
 		free(pending.all[i].e);
 	free(pending.all);
 	bk_mount_forget();
+	bk_count_close();
 }
 
 BK_SKEL(opensnoop);
@@ -567,11 +673,12 @@ const struct bk_tool opensnoop_tool = {
 	.examples = "opensnoop\tone line an open\n"
 		    "opensnoop -T -x\twith the time; only those that failed\n"
 		    "opensnoop -F --prefix /etc --write\twhole paths; what is written there\n"
-		    "opensnoop -e -n 'nginx*' --json\twith flags, by command, as JSON lines\n",
+		    "opensnoop -e -n 'nginx*' --json\twith flags, by command, as JSON lines\n"
+		    "opensnoop --count -x\twhich files are missed most, every second\n",
 	.group = BK_GROUP_FILE,
-	.common = BK_TASK | BK_COUNT | BK_TIMESTAMP | BK_BUFFER,
+	.common = BK_TASK | BK_INTERVAL | BK_COUNT | BK_TIMESTAMP | BK_BUFFER,
 	.needs = BK_NEED_EVENTS,
-	.timestamp = BK_TIME_NONE,
+	.timestamp = BK_TIME_UNSET, /* none for lines */
 	.probes = probes,
 	.blind = blind,
 	.optional = optional,
@@ -581,6 +688,9 @@ const struct bk_tool opensnoop_tool = {
 	.init = init,
 	.configure = configure,
 	.attach = attach,
+	.started = started,
 	.event = event,
+	.report = report,
+	.start_json = start_json,
 	.fini = fini,
 };

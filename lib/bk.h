@@ -510,6 +510,10 @@ struct bk_counted {
 	uint64_t total;	  /* events, these among them */
 };
 
+/* For init(), if it is asked for: a report each second if nothing else is said, and no lines. */
+void bk_count_init(struct bk_run *run);
+/* For start_json(): what is counted by, and how often it is reported; nothing if there are lines. */
+void bk_count_start_json(const struct bk_run *run, struct bk_out *o, const char *by);
 /*
  * For configure(): room for so many keys of this many bytes, at most BK_COUNT_KEY_MAX. Without
  * keys (key_size 0) nothing is counted: the maps are not made, and the program must not use them.

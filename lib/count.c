@@ -17,6 +17,21 @@ static struct {
 
 /* ---- before and after load ---- */
 
+void bk_count_init(struct bk_run *run)
+{
+	if (!run->opts.interval)
+		run->opts.interval = 1000000000;
+	run->events = false;
+}
+
+void bk_count_start_json(const struct bk_run *run, struct bk_out *o, const char *by)
+{
+	if (run->events)
+		return;
+	bk_json_str(o, "by", by, strlen(by));
+	bk_json_u64(o, "interval_ms", run->opts.interval / 1000000);
+}
+
 int bk_count_configure(struct bk_run *run, size_t key_size, uint32_t keys)
 {
 	static const char *const names[2] = { "bk_counts0", "bk_counts1" };

@@ -15,7 +15,7 @@ def lines(output):
 
 
 TOOL = Tool(
-    workload="runs", event="exec", burst=2, period=2e-3, events=2000,
+    workload="runs", event="exec", burst=1, events=1000,
     contenders=[
         Contender("bpfkit execsnoop", "line", ["{bpfkit}", "execsnoop"], lines, says=r"attached after ([\d.]+) ms"),
         Contender("bpfkit execsnoop --json", "line", ["{bpfkit}", "execsnoop", "--json"], lines),

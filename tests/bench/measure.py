@@ -28,7 +28,8 @@ START_SECONDS = 120     # until a contender must be quiet,
 QUIET_SECONDS = 0.4     # which means that in this time
 QUIET_CPU = 2e6         # it needs no more nanoseconds of a processor than this
 END_SECONDS = 120
-SAMPLE_NS = 20000       # of CPU time
+# Of CPU time, from one sample to the next: primes, as events that cost the same would be hit in the same place.
+SAMPLE_NS = 17011, 23003, 31013
 AGAIN_SECONDS = 10      # bpftrace 0.17 does not hear a signal that comes while it starts
 
 
@@ -191,11 +192,11 @@ class Bench:
     # ---- cost of an event, in instructions ----
 
     def window(self, settle):
-        return self.work(*self.window_words(settle))
+        return self.finish(self.workload(*self.window_words(settle)))
 
     def window_words(self, settle):
-        count = self.tool.events // (5 if self.quick else 1)
-        return count, "-i", "-b", self.tool.burst, "-p", int(self.tool.period * 1e9), "-s", int(settle * 1e9)
+        return ("-i", "-b", self.tool.burst, "-p", int(self.tool.period * 1e9), "-s", int(settle * 1e9),
+                self.tool.events // (5 if self.quick else 1))
 
     @staticmethod
     def programs():
@@ -232,23 +233,23 @@ class Bench:
             after = self.programs()
         running.check()
         window["programs"] = {
-            program.get("name", str(number)): {
+            f"{program.get('name', '')} {number}": {
                 what: program.get(what, 0) - before.get(number, {}).get(what, 0) for what in ("run_time_ns", "run_cnt")}
             for number, program in after.items() if number not in known}
         return window
 
     def samples(self, running, settle):
-        """One window in which its CPU time is sampled; how often it was in its own code, and how often in the kernel."""
-        count, *words = map(str, self.window_words(settle))
+        """One window in which its CPU time is sampled: how often it was in its own code, and in the kernel."""
+        words = [word for period in SAMPLE_NS for word in ("-e", f"task-clock/period={period}/")]
         with tempfile.NamedTemporaryFile(dir=MEMORY) as file:
-            done = subprocess.run(["perf", "record", "-q", "-e", "task-clock", "-c", str(SAMPLE_NS), "-p", str(running.pid),
-                                   "-o", file.name, "--", self.helper(self.tool.workload), *words, count],
+            done = subprocess.run(["perf", "record", "-q", *words, "-p", str(running.pid), "-o", file.name, "--",
+                                   self.helper(self.tool.workload), *map(str, self.window_words(settle))],
                                   capture_output=True, text=True)
             running.check()
             if done.returncode:
                 raise SystemExit(f"perf record failed: {last_line(done.stderr)}")
-            said = subprocess.run(["perf", "script", "-i", file.name, "-F", "ip"], capture_output=True, text=True).stdout
-        return {"made": json.loads(done.stdout.splitlines()[-1])["made"], **figures.modes(said)}
+            said = subprocess.run(["perf", "script", "-i", file.name, "-F", "ip"], capture_output=True, text=True)
+        return {"made": json.loads(done.stdout.splitlines()[-1])["made"], **figures.modes(said.stdout)}
 
     def cost_of(self, contender):
         known = self.programs()

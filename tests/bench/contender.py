@@ -25,6 +25,7 @@ class Contender:
     stop: int = signal.SIGINT
     settle: float = 0.05                # seconds after the last event until it has dealt with it
     after: list = ()                    # run in the same folder when it has ended, to see what it has counted
+    sees: bool = True                   # False: all are filtered out, which costs something too
     says: str = ""                      # what our own says with -v when it is attached: an expression with one group
 
 
@@ -36,4 +37,5 @@ class Tool:
     modules: list = ()                  # that a guest has to load
     burst: int = 16                     # events at a time, for the cost, so that each contender keeps up,
     period: float = 1e-3                # and the time from one burst to the next
+    events: int = 10000                 # for one figure of the cost
     xdp: list = ()                      # (name, OBJECT, PROGRAM) for xdp_ns

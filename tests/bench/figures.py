@@ -34,6 +34,38 @@ class Spread:
         return dataclasses.asdict(self)
 
 
+    def times(self, share):
+        return Spread(self.low * share.low, self.middle * share.middle, self.high * share.high)
+
+
+def modes(addresses):
+    """{user, kernel}: how many of some addresses, a line each, are of which; the kernel's have the highest bit."""
+    numbers = [int(line, 16) for line in addresses.split()]
+    kernel = sum(number >> 63 for number in numbers)
+    return {"user": len(numbers) - kernel, "kernel": kernel}
+
+
+def share(samples):
+    """The part of the samples that is a process's own code, with two standard errors; None if they are too few."""
+    count = samples["user"] + samples["kernel"]
+    if count < 100:
+        return None
+    part = samples["user"] / count
+    error = 2 * (part * (1 - part) / count) ** 0.5
+    return Spread(part - error, part, part + error)
+
+
+def expected(contender, made):
+    """How many events it has to say there were."""
+    return made if contender.sees else 0
+
+
+def each_looked_at(counted):
+    """Did some program run for each event, in windows in which the kernel counts its calls?"""
+    return all(any(program["run_cnt"] >= window["made"] for program in window["programs"].values())
+               for window in counted)
+
+
 def ratio(one, other):
     """The ratio of the medians, or None if there is no result: the spreads meet, or the other is not above zero."""
     if one.meets(other) or other.low <= 0:

@@ -28,6 +28,8 @@ START_SECONDS = 120     # until a contender must be quiet,
 QUIET_SECONDS = 0.4     # which means that in this time
 QUIET_CPU = 2e6         # it needs no more nanoseconds of a processor than this
 END_SECONDS = 120
+# Of CPU time, from one sample to the next: primes, as events that cost the same would be hit in the same place.
+SAMPLE_NS = 17011, 23003, 31013
 AGAIN_SECONDS = 10      # bpftrace 0.17 does not hear a signal that comes while it starts
 
 
@@ -174,7 +176,7 @@ class Bench:
     def of_each(self, what, measure, contenders=None):
         """{contender: figures} of those that could be measured; for others {"failed": why}."""
         result = {}
-        for contender in contenders or self.contenders:
+        for contender in self.contenders if contenders is None else contenders:
             say(f"{what}: {contender.name}")
             try:
                 result[contender.name] = measure(contender)
@@ -183,11 +185,18 @@ class Bench:
                 say(f"{contender.name}: {failed}")
         return result
 
+    def seeing(self):
+        """Those that say something of the events."""
+        return [contender for contender in self.contenders if contender.sees]
+
     # ---- cost of an event, in instructions ----
 
     def window(self, settle):
-        count = 2000 if self.quick else 10000
-        return self.work(count, "-i", "-b", self.tool.burst, "-p", int(self.tool.period * 1e9), "-s", int(settle * 1e9))
+        return self.finish(self.workload(*self.window_words(settle)))
+
+    def window_words(self, settle):
+        return ("-i", "-b", self.tool.burst, "-p", int(self.tool.period * 1e9), "-s", int(settle * 1e9),
+                self.tool.events // (5 if self.quick else 1))
 
     @staticmethod
     def programs():
@@ -224,10 +233,23 @@ class Bench:
             after = self.programs()
         running.check()
         window["programs"] = {
-            program.get("name", str(number)): {
+            f"{program.get('name', '')} {number}": {
                 what: program.get(what, 0) - before.get(number, {}).get(what, 0) for what in ("run_time_ns", "run_cnt")}
             for number, program in after.items() if number not in known}
         return window
+
+    def samples(self, running, settle):
+        """One window in which its CPU time is sampled: how often it was in its own code, and in the kernel."""
+        words = [word for period in SAMPLE_NS for word in ("-e", f"task-clock/period={period}/")]
+        with tempfile.NamedTemporaryFile(dir=MEMORY) as file:
+            done = subprocess.run(["perf", "record", "-q", *words, "-p", str(running.pid), "-o", file.name, "--",
+                                   self.helper(self.tool.workload), *map(str, self.window_words(settle))],
+                                  capture_output=True, text=True)
+            running.check()
+            if done.returncode:
+                raise SystemExit(f"perf record failed: {last_line(done.stderr)}")
+            said = subprocess.run(["perf", "script", "-i", file.name, "-F", "ip"], capture_output=True, text=True)
+        return {"made": json.loads(done.stdout.splitlines()[-1])["made"], **figures.modes(said.stdout)}
 
     def cost_of(self, contender):
         known = self.programs()
@@ -240,12 +262,16 @@ class Bench:
                 window["reader"] = running.cpu()[0] - before
                 windows.append(window)
             counted = [self.counted(running, known, contender.settle) for _ in range(2)]
-            made += sum(window["made"] for window in windows + counted)
+            samples = self.samples(running, contender.settle)
+            made += sum(window["made"] for window in windows + counted + [samples])
+            made = figures.expected(contender, made)
             seen = running.stop()["seen"]
             if seen != made:
                 said = last_line(running.read("err") or running.read("out"))
                 say(f"{contender.name}: {figures.losses(made, seen)}; it said at the end: {said}")
-        return {"windows": windows, "counted": counted, "made": made, "seen": seen}
+        if not contender.sees and not figures.each_looked_at(counted):
+            raise Failed("no program of it looked at each event")
+        return {"windows": windows, "counted": counted, "samples": samples, "made": made, "seen": seen}
 
     def cost(self):
         settles = sorted({contender.settle for contender in self.contenders})
@@ -262,7 +288,7 @@ class Bench:
     # ---- start, stop, memory ----
 
     def start_once(self, contender, seconds):
-        period = 1e-3 if self.guest else 2e-4
+        period = max(1e-3 if self.guest else 2e-4, self.tool.period / self.tool.burst)
         with tempfile.NamedTemporaryFile() as file:
             workload = self.workload("-p", int(period * 1e9), "-t", file.name, int(300 / period))
             try:
@@ -327,7 +353,7 @@ class Bench:
     def start(self):
         """Ours also with the newest libbpf built in, which reads the kernel's BTF in another way."""
         contenders = []
-        for contender in self.contenders:
+        for contender in self.seeing():
             contenders.append(contender)
             if self.newer and contender.command[0] == "{bpfkit}":
                 contenders.append(dataclasses.replace(contender, name=f"{contender.name}, newest libbpf built in",
@@ -355,7 +381,7 @@ class Bench:
         return {"wanted": rate, "rate": work["made"] / (work["ns"] / 1e9), "made": work["made"], "seen": seen}
 
     def loss_of(self, contender):
-        count = (20000 if self.guest else 200000) // (4 if self.quick else 1)
+        count = self.tool.events * (2 if self.guest else 20) // (4 if self.quick else 1)
         steps = []
         tries = 1 if self.quick else 2
 
@@ -388,16 +414,17 @@ class Bench:
         return {"steps": steps, "best": low, "bound": False, "twice": twice}
 
     def loss(self):
-        return {"contenders": self.of_each("loss", self.loss_of)}
+        return {"contenders": self.of_each("loss", self.loss_of, self.seeing())}
 
     # ---- contention and wakeups, as ratios to bare runs ----
 
     def on_all(self, kind):
-        """The workload on all processors: for summaries as fast as it goes, for lines at a pace that all can follow."""
-        if kind == "summary":
-            words = ["-b", 64, 20000 if self.quick else 100000]
+        """The workload on all processors: for lines at a pace that all can follow, for others as fast as it goes."""
+        if kind != "line":
+            words = ["-b", 64, self.tool.events * (2 if self.quick else 10)]
         else:
-            words = ["-b", self.tool.burst, "-p", int(5 * self.tool.period * 1e9), 2000 if self.quick else 4000]
+            words = ["-b", self.tool.burst, "-p", int(5 * self.tool.period * 1e9),
+                     self.tool.events // (5 if self.quick else 2)]
         done = [self.finish(process) for process in [self.workload(*words) for _ in os.sched_getaffinity(0)]]
         return {what: sum(work[what] for work in done) for what in ("made", "cpu")}
 

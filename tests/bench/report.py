@@ -2,7 +2,7 @@
 """Tables of what was measured, in Markdown."""
 import importlib
 
-from figures import Spread, losses, rate, ratio, show, show_ratio, size, table
+from figures import Spread, expected, losses, rate, ratio, share, show, show_ratio, size, table
 
 
 def contenders(data):
@@ -14,23 +14,29 @@ def references(data):
     return {contender.kind: contender.name for contender in contenders(data) if contender.reference}
 
 
-def per_event(contender, result, bare, floor):
-    """The cost of an event and its parts, as spreads; those of the kernel's programs are None where it has none."""
-    made = result["windows"][0]["made"]
-    total = Spread.of(window["busy"] for window in result["windows"]).above(bare).each(made)
-    reader = Spread.of(window["reader"] for window in result["windows"]).each(made)
+def spread(windows, what):
+    return Spread.of(window[what] for window in windows)
+
+
+def per_event(result, bare, floor):
+    """The cost of an event and its parts, as spreads; None where there is nothing of it, or too little to tell."""
+    windows = result["windows"]
+    made = windows[0]["made"]
+    total, caller = (spread(windows, what).above(spread(bare, what)).each(made) for what in ("busy", "cpu"))
+    reader = spread(windows, "reader").each(made)
     programs = None
     if any(window["programs"] for window in result["counted"]):
         programs = Spread.of(sum(program["run_time_ns"] - floor * program["run_cnt"]
                                  for program in window["programs"].values()) / window["made"]
                              for window in result["counted"])
-    known = programs.middle if programs else 0
-    rest = total.middle - reader.middle - known
-    return {"total": total, "programs": programs, "reader": reader, "rest": Spread(rest, rest, rest)}
+    part = share(result["samples"]) if "samples" in result else None
+    rest = total.middle - caller.middle - reader.middle
+    return {"total": total, "caller": caller, "programs": programs, "reader": reader,
+            "own": part and reader.times(part), "rest": Spread(rest, rest, rest)}
 
 
 def cost(data, cost):
-    bares = {item["settle"]: Spread.of(window["busy"] for window in item["windows"]) for item in cost["bare"]}
+    bares = {item["settle"]: item["windows"] for item in cost["bare"]}
     parts, wrong = {}, {}
     for contender in contenders(data):
         result = cost["contenders"].get(contender.name)
@@ -39,7 +45,7 @@ def cost(data, cost):
         if "failed" in result:
             wrong[contender.name] = result["failed"]
             continue
-        parts[contender.name] = per_event(contender, result, bares[contender.settle], cost["floor"])
+        parts[contender.name] = per_event(result, bares[contender.settle], cost["floor"])
         if problem := losses(result["made"], result["seen"]):
             wrong[contender.name] = problem
     rows = []
@@ -47,23 +53,23 @@ def cost(data, cost):
         name = contender.name
         if name not in parts:
             if name in wrong:
-                rows.append([name, contender.kind, "-", "-", "-", "-", "-", wrong[name]])
+                rows.append([name, contender.kind, *"--------", wrong[name]])
             continue
         reference = references(data).get(contender.kind)
-        beside = "-"
+        beside = ["-", "-"]
         if name == reference:
-            beside = "1"
+            beside = ["1", "1"]
         elif name not in wrong and reference in parts and reference not in wrong:
-            beside = show_ratio(ratio(parts[name]["total"], parts[reference]["total"]))
-        figures = [show(parts[name][part]) for part in ("total", "programs", "reader", "rest")]
-        rows.append([name, contender.kind, *figures, beside, wrong.get(name, "all")])
-    bare = bares[min(bares)]
-    windows = next(item["windows"] for item in cost["bare"] if item["settle"] == min(bares))
+            beside = [show_ratio(ratio(parts[name][part], parts[reference][part])) for part in ("total", "caller")]
+        figures = [show(parts[name][part]) for part in ("total", "caller", "programs", "reader", "own", "rest")]
+        rows.append([name, contender.kind, *figures, *beside, wrong.get(name, "all" if contender.sees else "none")])
+    windows = bares[min(bares)]
     made = windows[0]["made"]
+    bare = spread(windows, "busy")
     event = importlib.import_module(data["tool"]).TOOL.event
     names = ", ".join(f"{kind}: {name}" for kind, name in references(data).items())
-    return (table(["contender", "kind", f"instructions a {event}", "kernel programs", "its process", "rest", "ratio",
-                   "seen"], rows)
+    return (table(["contender", "kind", f"instructions a {event}", "in the caller", "its programs", "its process",
+                   "own code", "rest", "ratio", "in the caller", "seen"], rows)
             + f"\nRatio: to the reference of its kind ({names}). The workload alone: {show(bare.each(made))} a "
             f"{event}. {len(windows) // 2} runs of {made:,} for each. Reading the clock, {cost['floor']:.0f} for each "
             "call of a program, is taken off.\n")
@@ -124,16 +130,18 @@ def ratios(data, result):
         elif name in rounds[0]:
             times = Spread.of(one[name]["cpu"] / one["bare"][contender.kind]["cpu"] for one in rounds)
             made, seen = (sum(one[name][what] for one in rounds) for what in ("made", "seen"))
+            made = expected(contender, made)
             shown = "-" if made != seen else unless_one(times)
             reference = references(data).get(contender.kind)
             beside = "1" if name == reference else "-"
             if made == seen and name != reference and all(
-                    reference in one and one[reference]["made"] == one[reference]["seen"] for one in rounds):
+                    reference in one and expected(contender, one[reference]["made"]) == one[reference]["seen"]
+                    for one in rounds):
                 beside = unless_one(Spread.of(one[name]["cpu"] / one[reference]["cpu"] for one in rounds))
             rows.append([name, contender.kind, shown, f"{times.low:.2f} to {times.high:.2f}", beside,
                          show(Spread.of(one[name]["reader"] / one[name]["made"] for one in rounds)),
                          show(Spread.of(1000 * one[name]["slept"] / one[name]["made"] for one in rounds), 2),
-                         losses(made, seen) or "all"])
+                         losses(made, seen) or ("all" if contender.sees else "none")])
     event = importlib.import_module(data["tool"]).TOOL.event
     bare = ", ".join(f"{kind} {show(Spread.of(one['bare'][kind]['cpu'] / one['bare'][kind]['made'] for one in rounds))}"
                      for kind in rounds[0]["bare"])

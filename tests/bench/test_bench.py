@@ -16,8 +16,10 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 
+import execsnoop    # noqa: E402
 import figures      # noqa: E402
 import netmon       # noqa: E402
+import opensnoop    # noqa: E402
 import report       # noqa: E402
 from contender import Output    # noqa: E402
 from figures import Spread      # noqa: E402
@@ -83,6 +85,24 @@ def test_ready_is_the_first_of_the_last_events():
             figures.ready_at(times, seen)
 
 
+def test_share_of_own_code():
+    addresses = "    7f12c0ffee00\n ffffffff81000010\n\n    55d000001000\nffffffffc0001000 \n"
+    assert figures.modes(addresses) == {"user": 2, "kernel": 2}
+    assert figures.modes("") == {"user": 0, "kernel": 0}
+    assert figures.share({"user": 20, "kernel": 79}) is None
+    part = figures.share({"user": 20, "kernel": 80})
+    assert part.middle == 0.2 and round(part.low, 2) == 0.12 and round(part.high, 2) == 0.28
+    assert Spread(100, 200, 300).times(Spread(0.25, 0.5, 0.75)) == Spread(25, 100, 225)
+
+
+def test_each_event_was_looked_at():
+    def window(*runs):
+        return {"made": 23, "programs": {str(i): {"run_cnt": run} for i, run in enumerate(runs)}}
+    assert figures.each_looked_at([window(0, 23), window(29, 7)])
+    assert not figures.each_looked_at([window(0, 23), window(22, 7)])
+    assert not figures.each_looked_at([window()])
+
+
 def test_words():
     assert figures.losses(7, 7) == ""
     assert figures.losses(1007, 4) == "lost 1,003 of 1,007"
@@ -121,6 +141,33 @@ OUTPUTS = {
 }
 
 
+# three lines of which two are of the workload
+OPENS = """PID    COMM              FD ERR PATH
+9760   opens              3   0 /mnt/bpfkit/opens/existing-file
+9761   cat               -1   2 /mnt/bpfkit/none
+9760   opens             -1   2 /mnt/bpfkit/opens/no-such-file
+"""
+EXECS = """PCOMM            PID    PPID   RET ARGS
+bpfkit-exec      9766   9744     0 /mnt/bpfkit-exec --of tests/workload/runs.c 23
+runs             9766   9744     0 /tmp/runs 23
+bpfkit-exec      9767   9744     0 /mnt/bpfkit-exec --of tests/workload/runs.c 23
+"""
+
+
+@pytest.mark.parametrize("tool, output", [(opensnoop, OPENS), (execsnoop, EXECS)], ids=["opensnoop", "execsnoop"])
+def test_counts_of_lines(tool, output):
+    for contender in tool.TOOL.contenders:
+        assert contender.count(Output(output, "")) == 2, contender.name
+        assert contender.count(Output("", "")) == 0
+
+
+def test_counts_of_json():
+    assert opensnoop.lines(Output('{"pid":1,"path":"/mnt/bpfkit/opens/existing-file","name":"/mnt/bpfkit/opens/"}\n'
+                                  '{"pid":1,"path":"/etc/passwd"}\n', "")) == 1
+    assert execsnoop.lines(Output('{"comm":"x","file":"/mnt/bpfkit-exec","args":["--of","/mnt/bpfkit-exec"]}\n'
+                                  '{"file":"/bin/true"}\n', "")) == 1
+
+
 @pytest.mark.parametrize("contender", netmon.TOOL.contenders, ids=lambda contender: contender.name)
 def test_counts(contender):
     assert contender.count(Output("", "", "")) == 0
@@ -131,13 +178,15 @@ def test_counts(contender):
     assert contender.count(output) == count
 
 
-@pytest.mark.parametrize("name", ["netmon", "xdp"])
+@pytest.mark.parametrize("name", ["netmon", "opensnoop", "opensnoop_failed", "execsnoop", "xdp"])
 def test_tables_of_contenders(name):
     tool = importlib.import_module(name).TOOL
     names = [contender.name for contender in tool.contenders]
     assert len(names) == len(set(names))
     for kind in {contender.kind for contender in tool.contenders}:
         assert sum(contender.reference for contender in tool.contenders if contender.kind == kind) == 1
+        # those that see nothing are compared with each other only
+        assert len({contender.sees for contender in tool.contenders if contender.kind == kind}) == 1
     assert not tool.contenders or (HERE.parent / f"workload/{tool.workload}.c").exists()
 
 
@@ -146,11 +195,13 @@ def test_tables_of_contenders(name):
 def cost(one, other, seen):
     """Figures as measure.py gives them, of netmon and the one-liner: instructions for each of 100 events."""
     def result(each, **more):
-        return {"windows": [{"made": 100, "busy": (500 + each + i) * 100, "reader": 700} for i in range(3)],
+        return {"windows": [{"made": 100, "busy": (500 + each + i) * 100, "cpu": (300 + each // 2) * 100, "reader": 700}
+                            for i in range(3)],
                 "counted": [{"made": 100, "programs": {"p": {"run_time_ns": 5900, "run_cnt": 100}}}] * 2,
-                "made": 600, "seen": 600, **more}
+                "samples": {"made": 100, "user": 9900, "kernel": 100}, "made": 700, "seen": 700, **more}
     return {"floor": 49,
-            "bare": [{"settle": settle, "windows": [{"made": 100, "busy": 50000}]} for settle in (0.05, 1.2)],
+            "bare": [{"settle": settle, "windows": [{"made": 100, "busy": 50000, "cpu": 30000}]}
+                     for settle in (0.05, 1.2)],
             "contenders": {"bpfkit netmon -s dmac": result(one, seen=seen), "bpftrace one-liner": result(other),
                            "dropwatch": {"failed": "did not start: no reason"}}}
 
@@ -161,17 +212,34 @@ def cells(text, name):
 
 
 def test_table_of_the_cost():
-    text = report.cost({"tool": "netmon"}, cost(199, 99, 600))
-    #                                           total      programs  process  rest = 200 - 10 - 7
-    assert cells(text, "bpfkit netmon -s dmac") == ["summary", "200 ± 1", "10", "7", "183", "2.00", "all"]
-    assert cells(text, "bpftrace one-liner")[-2:] == ["1", "all"]
-    assert cells(text, "dropwatch")[1:] == ["-"] * 5 + ["did not start: no reason"]
+    data = cost(199, 99, 700)
+    text = report.cost({"tool": "netmon"}, data)
+    #       total    caller programs process own  rest = 200 - 99 - 7
+    assert cells(text, "bpfkit netmon -s dmac")[1:] == [
+            "200 ± 1", "99", "10", "7", "7", "94", "2.00", "2.02", "all"]
+    assert cells(text, "bpftrace one-liner")[-3:] == ["1", "1", "all"]
+    assert cells(text, "dropwatch")[1:] == ["-"] * 8 + ["did not start: no reason"]
+    data["contenders"]["bpfkit netmon -s dmac"]["samples"] |= {"user": 7, "kernel": 7}
+    assert cells(report.cost({"tool": "netmon"}, data), "bpfkit netmon -s dmac")[5] == "-"
 
 
 def test_who_lost_events_is_not_compared():
-    text = report.cost({"tool": "netmon"}, cost(199, 99, 597))
-    assert cells(text, "bpfkit netmon -s dmac")[-2:] == ["-", "lost 3 of 600"]
-    assert cells(report.cost({"tool": "netmon"}, cost(100, 99, 600)), "bpfkit netmon -s dmac")[-2] == "no result"
+    text = report.cost({"tool": "netmon"}, cost(199, 99, 697))
+    assert cells(text, "bpfkit netmon -s dmac")[-3:] == ["-", "-", "lost 3 of 700"]
+    assert cells(report.cost({"tool": "netmon"}, cost(100, 99, 700)), "bpfkit netmon -s dmac")[-3] == "no result"
+
+
+def test_table_of_what_is_filtered_out():
+    ours, peer = "bpfkit opensnoop --probe tp -p 1", "libbpf-tools opensnoop -p 1"
+    assert {figures.expected(contender, 7) for contender in opensnoop.TOOL.contenders if contender.name == ours} == {0}
+    data = cost(199, 99, 700)
+    one = data["contenders"].pop("bpfkit netmon -s dmac") | {"made": 0, "seen": 0}
+    other = data["contenders"].pop("bpftrace one-liner") | {"made": 0, "seen": 0}
+    data["contenders"] = {ours: one, peer: other}
+    text = report.cost({"tool": "opensnoop"}, data)
+    assert cells(text, ours)[0] == "filtered" and cells(text, ours)[-3:] == ["2.00", "2.02", "none"]
+    one["seen"] = 3
+    assert cells(report.cost({"tool": "opensnoop"}, data), ours)[-3:] == ["-", "-", "saw 3 more than 0"]
 
 
 # ---- helpers ----
@@ -196,6 +264,26 @@ def test_a_workload_that_did_not_make_its_events_fails(tmp_path):
     workload = built(tmp_path, "paced", "-DLIE=1", "-x", "c", write(tmp_path / "paced.c", PACED))
     done = subprocess.run([workload, "23"], capture_output=True, text=True)
     assert done.returncode == 1 and "23 events were to be made, but there were 22" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["opens", "opens_failed", "runs"])
+def test_workloads_of_processes(name, tmp_path):
+    """What they say is not all: the kernel's own count, by strace, knows it too."""
+    if os.geteuid():
+        pytest.skip("a /mnt of its own needs root")
+    workload = built(tmp_path, name, HERE.parent / f"workload/{name}.c")
+    before = os.listdir("/mnt")
+    done = subprocess.run([workload, "-b", "7", "23"], capture_output=True, text=True, check=True)
+    said = json.loads(done.stdout.splitlines()[-1])
+    assert said["made"] == 23 and 0 < said["cpu"] <= 1.1 * said["ns"] + 4e6
+    assert os.listdir("/mnt") == before
+    if not shutil.which("strace"):
+        pytest.skip("strace is not there")
+    traced = subprocess.run(["strace", "-f", "-e", "trace=openat,execve", workload, "23"], capture_output=True,
+                            text=True)
+    called = [line for line in traced.stderr.splitlines() if "/mnt/bpfkit" in line and "O_CREAT" not in line]
+    error = {"opens": "= 3", "opens_failed": "= -1 ENOENT", "runs": ""}[name]
+    assert len(called) == 23 and all(error in line for line in called)
 
 
 def write(path, text):
@@ -250,7 +338,7 @@ def test_xdp_ns(tmp_path):
 
 def test_from_a_file(tmp_path):
     data = [{"tool": "netmon", "date": "2026-01-02", "versions": ["bpfkit 1"], "release": "6.1", "processors": 2,
-             "guests": {"6.1": {"cost": cost(199, 99, 600)}}}]
+             "guests": {"6.1": {"cost": cost(199, 99, 700)}}}]
     source = write(tmp_path / "raw.json", json.dumps(data))
     done = subprocess.run([HERE / "run", "--from", source], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == report.whole(data[0]).strip()
@@ -283,3 +371,13 @@ def test_table_of_native_ratios():
     assert cells(table(one(99, 90), one(300, 400)), "bpfkit netmon")[1:4] == ["no result", "0.99 to 3.00", "no result"]
     assert cells(table(one(200, 400), one(300, 400, 39)), "bpfkit netmon")[1:4:2] == ["-", "-"]
     assert cells(table(one(200, 400), one(300, 400, 39)), "bpfkit netmon")[-1] == "lost 1 of 80"
+
+    def filtered(seen):
+        each = {"made": 40, "reader": 400, "slept": 4}
+        ours, peer = "bpfkit opensnoop --probe tp -p 1", "libbpf-tools opensnoop -p 1"
+        rounds = [{"bare": {"filtered": {"made": 40, "cpu": 100}}, ours: {**each, "cpu": 150, "seen": seen},
+                   peer: {**each, "cpu": 300, "seen": 0}}]
+        return cells(report.ratios({"tool": "opensnoop"}, {"rounds": rounds, "failed": {}}), ours)
+
+    assert filtered(0) == ["filtered", "1.50", "1.50 to 1.50", "0.50", "10", "100.00", "none"]
+    assert filtered(3)[1:4:2] == ["-", "-"] and filtered(3)[-1] == "saw 3 more than 0"

@@ -345,6 +345,8 @@ void bk_loop_wait(struct bk_loop *l)
 
 	if (!l->command)
 		return;
+	ring_buffer__free(l->ring); /* nothing of us stays in the kernel meanwhile */
+	l->ring = NULL;
 	p[0].fd = l->command->pidfd;
 	if (!l->told)
 		sigprocmask(SIG_BLOCK, &l->ending, NULL);

@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from objects import (BPFKIT, BPFTOOL, COMPILER, KERNEL, TOOLS, TRACEFS, WITH_TRACEFS, all_objects, complete, orphans, run,
-                     table, verified)
+from objects import (BPFKIT, BPFTOOL, COMPILER, KERNEL, TOOLS, TRACEFS, WITH_TRACEFS, all_objects, complete, orphans,
+                     run, table, verified)
 
 INSTRUCTIONS = 100_000      # that the verifier may go through; its own limit is a million
 
@@ -97,8 +97,8 @@ def test_in_a_pid_namespace(tool, rung, kernel):
     command = ["--", "true"] if tool in TAKES_COMMAND else []
     usual = attached(tool, *force, into={})
     alone = not (TRACEFS / "events").exists()
-    done = subprocess.run([*(WITH_TRACEFS if alone else []), "unshare", "--pid", "--fork", "--mount-proc", BPFKIT, tool, "-vv",
-                           "--pidns", "--pid", "1", "--tid", "1", *force, "--duration", "1ms", *command],
+    done = subprocess.run([*(WITH_TRACEFS if alone else []), "unshare", "--pid", "--fork", "--mount-proc", BPFKIT, tool,
+                           "-vv", "--pidns", "--pid", "1", "--tid", "1", *force, "--duration", "1ms", *command],
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-2000:]
     counts = verified(done.stderr)

@@ -409,8 +409,9 @@ static void expect_command(const char *line, const char *const *words)
 /* All behind the first "--" that is no value is the command's. */
 static void test_command(void **state)
 {
-	static const char *const one[] = { "ls", NULL }, *const more[] = { "ls", "-f", "--", "x", NULL },
-				 *const empty[] = { "", NULL };
+	static const char *const one[] = { "ls", NULL };
+	static const char *const more[] = { "ls", "-f", "--", "x", NULL };
+	static const char *const empty[] = { "", NULL };
 
 	expect_command("-- ls", one);
 	expect_command("-f -- ls", one);

@@ -354,8 +354,8 @@ static __always_inline void bk_comm_of(const bool typed, struct task_struct *tas
 }
 
 /*
- * The number of a task in bpfkit's PID namespace, 0 if it is in none that is below that. Which level of the
- * namespaces that is cannot be known beforehand; it is one of the first, nearly always.
+ * The number of a task in bpfkit's PID namespace, 0 if it is not in that or below it. Which level of
+ * the namespaces that is cannot be known beforehand; it is one of the first, nearly always.
  */
 static __always_inline u32 bk_pid_in_ns(const bool typed, struct task_struct *task)
 {
@@ -383,9 +383,9 @@ static __always_inline u32 bk_pid_in_ns(const bool typed, struct task_struct *ta
 }
 
 /*
- * The numbers of a task's process and of the task itself, as options and columns have them: those of the kernel;
- * with --pidns those in bpfkit's PID namespace, 0 for what is not in it. typed: see bk_get(); in tp_btf programs
- * it is true.
+ * The numbers of a task's process and of the task itself, as options and columns have them: those of
+ * the kernel; with --pidns those in bpfkit's PID namespace, 0 for what is not in it. typed: see
+ * bk_get(); in tp_btf programs it is true.
  */
 static __always_inline u32 bk_tgid_of(const bool typed, struct task_struct *task)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The command behind "--" and all that descends from it, kept up to date where processes begin and end. The map is
- * made and the programs are loaded only if there is a command.
+ * The command behind "--" and all that descends from it, kept up to date where processes begin and
+ * end. The map is made and the programs are loaded only if there is a command.
  */
 #ifndef BK_FOLLOW_BPF_H
 #define BK_FOLLOW_BPF_H
@@ -9,8 +9,9 @@
 enum { BK_PF_FORKNOEXEC = 0x40 }; /* task_struct.flags: the kernel's PF_FORKNOEXEC, which no BTF has */
 
 /*
- * By the kernel's number of the process. It has its memory from the start: before 6.1 kernels warn of any other kind
- * in a program at a classic tracepoint. The value: is it bpfkit's own child, which is the command once it has executed it?
+ * By the kernel's number of the process. It has its memory from the start: before 6.1 kernels warn
+ * of any other kind in a program at a classic tracepoint. The value: is it bpfkit's own child, which
+ * is the command once it has executed it?
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -34,8 +35,8 @@ static __always_inline bool bk_is_followed(const bool typed, struct task_struct 
 }
 
 /*
- * Runs before the new task is woken, so nothing that it does comes first. The first argument is who made it, also
- * where the parent is another one (CLONE_PARENT).
+ * Runs before the new task is woken, so nothing that it does comes first. The first argument is who
+ * made it, also where the parent is another one (CLONE_PARENT).
  */
 SEC("?tp_btf/sched_process_fork")
 int bk_fork(u64 *ctx)

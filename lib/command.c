@@ -41,7 +41,8 @@ static int close_ours(int but)
 	while ((e = readdir(dir))) {
 		int fd = atoi(e->d_name), flags = fcntl(fd, F_GETFD);
 
-		if (fd > STDERR_FILENO && fd != but && fd != dirfd(dir) && flags >= 0 && flags & FD_CLOEXEC)
+		if (fd > STDERR_FILENO && fd != but && fd != dirfd(dir) && flags >= 0 &&
+		    flags & FD_CLOEXEC)
 			close(fd);
 	}
 	closedir(dir);
@@ -140,8 +141,8 @@ void bk_command_pass_on(const struct bk_command *c, const struct signalfd_siginf
 		    signal->ssi_code == SI_QUEUE;
 
 	if (c->pid && sent && kill(c->pid, signal->ssi_signo))
-		bk_warn("the signal %u could not be passed on to the command: %s", signal->ssi_signo,
-			strerror(errno));
+		bk_warn("the signal %u could not be passed on to the command: %s",
+			signal->ssi_signo, strerror(errno));
 }
 
 int bk_command_wait(struct bk_command *c)

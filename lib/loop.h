@@ -6,8 +6,8 @@
 #include "command.h"
 
 /*
- * The one loop: records from the ring, signals, the interval, the duration, stdout hanging up, and the end of a
- * command.
+ * The one loop: records from the ring, signals, the interval, the duration, stdout hanging up, and
+ * the end of a command.
  *
  * Reader and programs agree on a word in the program's memory that says that the reader sleeps.
  * Only then does a program wake it (bk_submit() in bpf/bk.bpf.h); a reader that was woken drains,
@@ -30,15 +30,15 @@ int bk_loop_ring(struct bk_loop *loop, int map_fd, size_t size);
 /* Lets a command go. Its end ends the loop, and signals that are sent to us alone are passed on to it. */
 int bk_loop_command(struct bk_loop *loop, struct bk_command *command);
 /*
- * Runs until a signal, the duration, the count, run->stop, a closed stdout, or the end of the command.
- * tick: at each interval.
+ * Runs until a signal, the duration, the count, run->stop, a closed stdout, or the end of the
+ * command. tick: at each interval.
  */
 int bk_loop_run(struct bk_loop *loop, int (*tick)(struct bk_run *));
 /* Records that are still in the ring. */
 int bk_loop_drain(struct bk_loop *loop);
 /*
- * After the loop has ended for another reason: waits for the end of the command, if there is one. The first signal is passed on as
- * before, the next one ends us.
+ * After the loop has ended for another reason: waits for the end of the command, if there is one.
+ * The first signal is passed on as before, the next one ends us.
  */
 void bk_loop_wait(struct bk_loop *loop);
 void bk_loop_close(struct bk_loop *loop);

@@ -274,7 +274,8 @@ static const char *value_of(const struct table *t, int letter)
 static int too_many(const struct bk_run *run, const char *arg)
 {
 	if (run->tool->common & BK_COMMAND)
-		bk_error("'%s' is one argument too many: a command to run stands behind '--', as in '-- %s'",
+		bk_error("'%s' is one argument too many: a command to run stands behind '--', "
+			 "as in '-- %s'",
 			 arg, arg);
 	else
 		bk_error("'%s' is one argument too many: this tool takes options only", arg);

@@ -229,7 +229,7 @@ static int set_follow(struct bk_run *run, struct bpf_object *obj)
 		return -EINVAL;
 	bpf_program__set_autoload(born, true);
 	bpf_program__set_autoload(gone, true);
-	return bpf_map__set_max_entries(map, run->opts.follow_max ? run->opts.follow_max : FOLLOW_MAX);
+	return bpf_map__set_max_entries(map, run->opts.follow_max ?: FOLLOW_MAX);
 }
 
 /* The kernel compares with plain numbers where it can: in the first PID namespace. */
@@ -528,7 +528,9 @@ static void put_command(struct bk_run *run, struct bk_out *o)
 		bk_put_hex(o, *arg, strlen(*arg));
 		bk_puts(o, arg[1] ? "\"" : "\"]");
 	}
-	bk_json_u64(o, "pid", run->opts.pidns ? (uint32_t)run->command->pid : run->command->kernel_pid);
+	/* as columns have it */
+	bk_json_u64(o, "pid",
+		    run->opts.pidns ? (uint32_t)run->command->pid : run->command->kernel_pid);
 }
 
 static void start_lines(struct bk_run *run)

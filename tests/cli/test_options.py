@@ -22,6 +22,7 @@ BAD = {
     "duration": ["0", "-1", "1x", "1.", ".5", "1 s", "0x10", "99999999999h"],
     "limit": ["0", "-1", "1.5", "4294967296", "99999999999999999999"],
     "count": ["0", "-1", "1.5", "4294967296", "99999999999999999999"],
+    "follow-max": ["0", "4194305", "x"],
     "buffer": ["-1", "1x", "4MB", "2g", "1.5M", "9999999999g"],
 }
 OWN_BAD = {
@@ -43,6 +44,8 @@ OWN_BAD = {
         "ppid": ["0", "4194305"],
     },
 }
+
+COMMAND = "[-- COMMAND [ARGUMENT]...]"     # in the usage of a tool that takes one
 
 # Options that are right one by one, and wrong together.
 CONFLICTS = {
@@ -101,9 +104,34 @@ def test_an_unknown_option(tool, wrong, nobody):
 
 @pytest.mark.parametrize("args", [["word"], ["--", "word"], ["--verbose", "word"], ["--", "--help"]], ids=" ".join)
 def test_an_argument_too_many(tool, args, nobody):
-    if not output(tool, "--help").startswith(f"Usage: {tool} [OPTION]...\n"):
+    usage = output(tool, "--help").splitlines()[0]
+    if usage == f"Usage: {tool} [OPTION]... {COMMAND}":
+        if args[0] == "--":
+            pytest.skip(f"{tool} takes a command")
+        assert f"-- {args[-1]}" in nobody(tool, *args).stderr
+    elif usage != f"Usage: {tool} [OPTION]...":
         pytest.skip(f"{tool} takes arguments")
     assert_usage_error(nobody(tool, *args), tool, f"'{args[-1]}'")
+
+
+def test_a_command(tool, nobody):
+    """It is taken with all its words, or refused; one without a word is a mistake."""
+    taken = output(tool, "--help").splitlines()[0].endswith(COMMAND)
+    for args in (["--", "true"], ["-v", "--", "true", "--no-such-option", "--", "x"], ["--", "--help"]):
+        done = nobody(tool, *args)
+        if taken:
+            assert (done.returncode, done.stdout) == (3, "") and "capabilit" in done.stderr
+        else:
+            assert_usage_error(done, tool, "runs no command")
+    if taken:
+        for args in (["--"], ["--json", "--"]):
+            assert_usage_error(nobody(tool, *args), tool, "a command is missing")
+        # here it is a value, and there is no command
+        assert "capabilit" in nobody(tool, "--comm", "--").stderr
+        assert_usage_error(nobody(tool, "--comm", "--", "--"), tool, "a command is missing")
+        assert_usage_error(nobody(tool, "--follow-max", "5"), tool, "--follow-max")
+        assert nobody(tool, "--follow-max", "5", "--", "true").returncode == 3
+    assert_usage_error(nobody(tool, "--no-such-option", "--", "true"), tool, "--no-such-option")
 
 
 def test_a_missing_value(tool, valued, nobody):

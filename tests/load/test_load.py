@@ -8,7 +8,8 @@ import subprocess
 
 import pytest
 
-from objects import BPFKIT, BPFTOOL, COMPILER, KERNEL, TOOLS, all_objects, complete, orphans, run, table, verified
+from objects import (BPFKIT, BPFTOOL, COMPILER, KERNEL, TOOLS, TRACEFS, WITH_TRACEFS, all_objects, complete, orphans,
+                     run, table, verified)
 
 INSTRUCTIONS = 100_000      # that the verifier may go through; its own limit is a million
 
@@ -22,7 +23,7 @@ RUNGS = [(tool, rung) for tool in TOOLS for rung in complete(tool, "--probe") or
 
 def attached(*args, into):
     """Runs a tool for a moment. It must have attached; returns {program: instructions that were verified}."""
-    done = run(*args, "-vv", "--duration", "1ms")
+    done = run(args[0], "-vv", "--duration", "1ms", *args[1:])
     tail = "\n".join(done.stderr.splitlines()[-15:])
     assert done.returncode == 0, f"{' '.join(args)}: status {done.returncode}:\n{tail}"
     assert re.search(rf"^{args[0]}: attached\b", done.stderr, re.M), tail
@@ -69,6 +70,40 @@ def test_the_verifier_has_little_to_do(tool, rung, kernel, statistics):
     if run(tool, *(["--probe", rung] if rung else []), "--duration", "1ms").returncode == 3:
         pytest.skip("this kernel refuses it")
     assert_cheap(attached(tool, *(["--probe", rung] if rung else []), into=statistics))
+
+
+TAKES_COMMAND = [tool for tool in TOOLS if "[-- COMMAND" in run(tool, "--help").stdout.splitlines()[0]]
+
+
+@pytest.mark.parametrize("tool, rung", [(tool, rung) for tool, rung in RUNGS if tool in TAKES_COMMAND],
+                         ids=lambda word: str(word))
+def test_with_a_command(tool, rung, kernel, statistics):
+    """What follows the command and all that it starts is loaded too."""
+    force = ["--probe", rung] if rung else []
+    if run(tool, *force, "--duration", "1ms").returncode == 3:
+        pytest.skip("this kernel refuses it")
+    counts = attached(tool, *force, "--", "true", into=statistics)
+    assert {"bk_fork", "bk_exit"} < counts.keys()
+    assert_cheap(counts)
+
+
+@pytest.mark.parametrize("tool, rung", [(tool, rung) for tool, rung in RUNGS if "--pidns" in complete(tool)],
+                         ids=lambda word: str(word))
+def test_in_a_pid_namespace(tool, rung, kernel):
+    """Numbers are looked for in up to 33 namespaces: that is another program, and a longer one."""
+    force = ["--probe", rung] if rung else []
+    if run(tool, *force, "--duration", "1ms").returncode == 3:
+        pytest.skip("this kernel refuses it")
+    command = ["--", "true"] if tool in TAKES_COMMAND else []
+    usual = attached(tool, *force, into={})
+    alone = not (TRACEFS / "events").exists()
+    done = subprocess.run([*(WITH_TRACEFS if alone else []), "unshare", "--pid", "--fork", "--mount-proc", BPFKIT, tool,
+                           "-vv", "--pidns", "--pid", "1", "--tid", "1", *force, "--duration", "1ms", *command],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    counts = verified(done.stderr)
+    assert counts.keys() >= usual.keys() and sum(counts.values()) > sum(usual.values())
+    assert_cheap(counts)
 
 
 # ---- netmon: its program is another one for each key and each filter ----

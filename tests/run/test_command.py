@@ -76,7 +76,8 @@ def test_what_cannot_be_run(follow, command, status, reason):
 def test_words_that_are_no_utf8(follow):
     tool = follow("sh", "-c", "exit 0", "caf\udce9", "new\nline").finish()
     tool.assert_inert()
-    assert [bytes.fromhex(word) for word in tool.start["command_hex"]] == [b"sh", b"-c", b"exit 0", b"caf\xe9", b"new\nline"]
+    assert [bytes.fromhex(word) for word in tool.start["command_hex"]] == [
+        b"sh", b"-c", b"exit 0", b"caf\xe9", b"new\nline"]
 
 
 def test_an_option_of_the_command_is_its_own(run, follow):

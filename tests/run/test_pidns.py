@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""--pidns: numbers as in the PID namespace in which the tool runs. Outside of the initial one it is itself all the same."""
+"""--pidns: numbers as in the PID namespace of the tool. Outside of the initial one it knows itself all the same."""
 import json
 import os
 import signal
@@ -40,7 +40,8 @@ def seen(workload, tmp_path_factory):
     place = tmp_path_factory.mktemp("pidns")
     (place / "options").write_text("".join(line + "\n" for line in OPTIONS.values()))
     inside = subprocess.Popen(
-        ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", INSIDE], stdout=subprocess.PIPE, text=True,
+        ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", INSIDE],
+        stdout=subprocess.PIPE, text=True,
         env={**os.environ, "BPFKIT": BPFKIT, "DIR": str(place), "TRUE": TRUE, "EXECS": str(workload("execs"))})
     try:
         wait_until(lambda: (place / "ready").exists() or inside.poll() is not None, 120)
@@ -118,8 +119,8 @@ def test_pid_and_tid(tmp_path):
             rm $DIR/go
             echo $me
         done"""
-    done = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script], check=True,
-                          stdout=subprocess.PIPE, text=True, timeout=240,
+    done = subprocess.run(["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script],
+                          check=True, stdout=subprocess.PIPE, text=True, timeout=240,
                           env={**os.environ, "BPFKIT": BPFKIT, "DIR": str(tmp_path), "TRUE": TRUE})
     for what, number in zip(("pid", "tid"), done.stdout.split(), strict=True):
         records = [json.loads(line) for line in (tmp_path / what).read_text().splitlines()]
@@ -132,8 +133,8 @@ def test_pid_and_tid(tmp_path):
 def test_a_command_in_a_namespace(options, first):
     """The tool is found to be itself, which has another number for the kernel, as the parent of the command."""
     tool = [BPFKIT, "execsnoop", "--json", *options, "--", "sh", "-c", f"{TRUE} mark; exit 9"]
-    done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", *([] if first else ["sh", "-c", '"$@"; exit $?', "sh"]),
-                           *tool], stdout=subprocess.PIPE, timeout=120)
+    shell = [] if first else ["sh", "-c", '"$@"; exit $?', "sh"]
+    done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", *shell, *tool], stdout=subprocess.PIPE, timeout=120)
     records = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 9
     start, shell, mark, _ = records

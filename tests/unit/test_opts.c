@@ -55,9 +55,13 @@ static const char *said; /* on stderr */
 static int parse_of(const struct bk_tool *t, const char *line)
 {
 	static char copy[4096];
-	char *argv[ARGS + 2] = { (char *)t->name }, *save = NULL, *word;
+	static char *argv[ARGS + 2]; /* a command is part of it */
+	char *save = NULL, *word;
 	struct capture c;
 	int argc = 1, status;
+
+	memset(argv, 0, sizeof(argv));
+	argv[0] = (char *)t->name;
 
 	memset(&run, 0, sizeof(run));
 	memset(&opt, 0, sizeof(opt));
@@ -322,6 +326,7 @@ static void test_not_taken(void **state)
 {
 	static const char *const lines[] = {
 		"-p 1",       "--pid 1",         "--tid 1",     "--comm x",     "--uid 0",
+		"--pidns",    "--follow-max 1",
 		"--cgroup /", "--netns 1",       "-i 1",        "--interval 1", "-c 1",
 		"--limit 1",  "--count 1",  "--timestamp iso", "--buffer 1M", "-f",           "-r 1",
 	};
@@ -407,7 +412,10 @@ static void test_bad_options(void **state)
 		{ "argument", "'argument'" },
 		{ "-f argument", "'argument'" },
 		{ "argument -f", "'argument'" },
-		{ "-- argument", "'argument'" },
+		{ "argument -- command", "'argument'" },
+		{ "-- ", "a command is missing" },
+		{ "-f --", "a command is missing" },
+		{ "--follow-max 3", "--follow-max" },
 		{ "-", "'-'" },
 		{ "-?", "-?" },
 		{ "-:", "-:" },
@@ -415,8 +423,44 @@ static void test_bad_options(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++)
 		bad(lines[i].line, lines[i].names);
-	good("--");
-	good("-f --");
+	bad_of(&bare, "argument", "'argument'");
+	bad_of(&bare, "-- argument", "'argument'");
+	bad_of(&bare, "-v -- argument", "runs no command");
+	assert_int_equal(parse_of(&bare, "--"), -1);
+}
+
+static void expect_command(const char *line, const char *const *words)
+{
+	size_t n = 0;
+
+	good(line);
+	assert_non_null(run.opts.command);
+	for (; words[n]; n++)
+		assert_string_equal(run.opts.command[n], words[n]);
+	assert_null(run.opts.command[n]);
+}
+
+/* All behind the first "--" that is no value is the command's. */
+static void test_command(void **state)
+{
+	static const char *const one[] = { "ls", NULL };
+	static const char *const more[] = { "ls", "-f", "--", "x", NULL };
+	static const char *const empty[] = { "", NULL };
+
+	expect_command("-- ls", one);
+	expect_command("-f -- ls", one);
+	assert_true(opt.flag);
+	expect_command("-- ls -f -- x", more);
+	assert_false(opt.flag);
+	expect_command("-- ''", empty);
+	expect_command("--text -- -- ls", one);
+	assert_string_equal(opt.text, "--");
+	expect_command("--follow-max 5 -- ls", one);
+	assert_int_equal(run.opts.follow_max, 5);
+	good("--text --");
+	assert_null(run.opts.command);
+	good("--pidns");
+	assert_true(run.opts.pidns);
 }
 
 /* A value comes from a stranger, too: a script may have put anything there. */
@@ -462,6 +506,8 @@ static const struct {
 	{ 0, "uid", "USER", "" },
 	{ 0, "cgroup", "PATH", "" },
 	{ 0, "netns", "NS", "" },
+	{ 0, "pidns", NULL, "" },
+	{ 0, "follow-max", "N", "" },
 	{ 'r', "interval", "TIME", "" },
 	{ 0, "limit", "N", "" },
 	{ 0, "count", "N", "the same as --limit" },
@@ -496,7 +542,8 @@ static void test_help(void **state)
 
 	bk_help(&tool);
 	text = capture_end(&c);
-	assert_true(begins(text, "Usage: sample [OPTION]...\nA tool with every type of option.\n"));
+	assert_true(begins(text, "Usage: sample [OPTION]... [-- COMMAND [ARGUMENT]...]\n"
+				  "A tool with every type of option.\n"));
 	for (size_t i = 0; i < ARRAY_LEN(expected); i++) {
 		if (expected[i].letter)
 			snprintf(line, sizeof(line), "  -%c, --%s", expected[i].letter,
@@ -649,7 +696,7 @@ int main(void)
 		cmocka_unit_test(test_not_taken),
 		cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_bad_values_help),
-		cmocka_unit_test(test_bad_options),
+		cmocka_unit_test(test_bad_options), cmocka_unit_test(test_command),
 		cmocka_unit_test(test_values_are_escaped),
 		cmocka_unit_test(test_again),
 		cmocka_unit_test(test_help),

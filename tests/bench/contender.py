@@ -36,6 +36,6 @@ class Tool:
     contenders: list = ()
     modules: list = ()                  # that a guest has to load
     burst: int = 16                     # events at a time, for the cost, so that each contender keeps up,
-    period: float = 1e-3                # and the time from one burst to the next
+    period: float = 1.1056e-3           # and the time from one burst to the next; no multiple fits the kernel's ticks
     events: int = 10000                 # for one figure of the cost
     xdp: list = ()                      # (name, OBJECT, PROGRAM) for xdp_ns

@@ -34,27 +34,6 @@ class Spread:
         return dataclasses.asdict(self)
 
 
-    def times(self, share):
-        return Spread(self.low * share.low, self.middle * share.middle, self.high * share.high)
-
-
-def modes(addresses):
-    """{user, kernel}: how many of some addresses, a line each, are of which; the kernel's have the highest bit."""
-    numbers = [int(line, 16) for line in addresses.split()]
-    kernel = sum(number >> 63 for number in numbers)
-    return {"user": len(numbers) - kernel, "kernel": kernel}
-
-
-def share(samples):
-    """The part of the samples that is a process's own code, with two standard errors; None if they are too few."""
-    count = samples["user"] + samples["kernel"]
-    if count < 100:
-        return None
-    part = samples["user"] / count
-    error = 2 * (part * (1 - part) / count) ** 0.5
-    return Spread(part - error, part, part + error)
-
-
 def expected(contender, made):
     """How many events it has to say there were."""
     return made if contender.sees else 0

@@ -28,8 +28,6 @@ START_SECONDS = 120     # until a contender must be quiet,
 QUIET_SECONDS = 0.4     # which means that in this time
 QUIET_CPU = 2e6         # it needs no more nanoseconds of a processor than this
 END_SECONDS = 120
-# Of CPU time, from one sample to the next: primes, as events that cost the same would be hit in the same place.
-SAMPLE_NS = 17011, 23003, 31013
 AGAIN_SECONDS = 10      # bpftrace 0.17 does not hear a signal that comes while it starts
 
 
@@ -192,11 +190,8 @@ class Bench:
     # ---- cost of an event, in instructions ----
 
     def window(self, settle):
-        return self.finish(self.workload(*self.window_words(settle)))
-
-    def window_words(self, settle):
-        return ("-i", "-b", self.tool.burst, "-p", int(self.tool.period * 1e9), "-s", int(settle * 1e9),
-                self.tool.events // (5 if self.quick else 1))
+        count = self.tool.events // (5 if self.quick else 1)
+        return self.work(count, "-i", "-b", self.tool.burst, "-p", int(self.tool.period * 1e9), "-s", int(settle * 1e9))
 
     @staticmethod
     def programs():
@@ -238,19 +233,6 @@ class Bench:
             for number, program in after.items() if number not in known}
         return window
 
-    def samples(self, running, settle):
-        """One window in which its CPU time is sampled: how often it was in its own code, and in the kernel."""
-        words = [word for period in SAMPLE_NS for word in ("-e", f"task-clock/period={period}/")]
-        with tempfile.NamedTemporaryFile(dir=MEMORY) as file:
-            done = subprocess.run(["perf", "record", "-q", *words, "-p", str(running.pid), "-o", file.name, "--",
-                                   self.helper(self.tool.workload), *map(str, self.window_words(settle))],
-                                  capture_output=True, text=True)
-            running.check()
-            if done.returncode:
-                raise SystemExit(f"perf record failed: {last_line(done.stderr)}")
-            said = subprocess.run(["perf", "script", "-i", file.name, "-F", "ip"], capture_output=True, text=True)
-        return {"made": json.loads(done.stdout.splitlines()[-1])["made"], **figures.modes(said.stdout)}
-
     def cost_of(self, contender):
         known = self.programs()
         with Running(self, contender) as running:
@@ -262,8 +244,7 @@ class Bench:
                 window["reader"] = running.cpu()[0] - before
                 windows.append(window)
             counted = [self.counted(running, known, contender.settle) for _ in range(2)]
-            samples = self.samples(running, contender.settle)
-            made += sum(window["made"] for window in windows + counted + [samples])
+            made += sum(window["made"] for window in windows + counted)
             made = figures.expected(contender, made)
             seen = running.stop()["seen"]
             if seen != made:
@@ -271,7 +252,7 @@ class Bench:
                 say(f"{contender.name}: {figures.losses(made, seen)}; it said at the end: {said}")
         if not contender.sees and not figures.each_looked_at(counted):
             raise Failed("no program of it looked at each event")
-        return {"windows": windows, "counted": counted, "samples": samples, "made": made, "seen": seen}
+        return {"windows": windows, "counted": counted, "made": made, "seen": seen}
 
     def cost(self):
         settles = sorted({contender.settle for contender in self.contenders})

@@ -2,7 +2,7 @@
 """Tables of what was measured, in Markdown."""
 import importlib
 
-from figures import Spread, expected, losses, rate, ratio, share, show, show_ratio, size, table
+from figures import Spread, expected, losses, rate, ratio, show, show_ratio, size, table
 
 
 def contenders(data):
@@ -19,7 +19,7 @@ def spread(windows, what):
 
 
 def per_event(result, bare, floor):
-    """The cost of an event and its parts, as spreads; None where there is nothing of it, or too little to tell."""
+    """The cost of an event and its parts, as spreads; that of the programs is None where there are none."""
     windows = result["windows"]
     made = windows[0]["made"]
     total, caller = (spread(windows, what).above(spread(bare, what)).each(made) for what in ("busy", "cpu"))
@@ -29,10 +29,8 @@ def per_event(result, bare, floor):
         programs = Spread.of(sum(program["run_time_ns"] - floor * program["run_cnt"]
                                  for program in window["programs"].values()) / window["made"]
                              for window in result["counted"])
-    part = share(result["samples"]) if "samples" in result else None
     rest = total.middle - caller.middle - reader.middle
-    return {"total": total, "caller": caller, "programs": programs, "reader": reader,
-            "own": part and reader.times(part), "rest": Spread(rest, rest, rest)}
+    return {"total": total, "caller": caller, "programs": programs, "reader": reader, "rest": Spread(rest, rest, rest)}
 
 
 def cost(data, cost):
@@ -53,7 +51,7 @@ def cost(data, cost):
         name = contender.name
         if name not in parts:
             if name in wrong:
-                rows.append([name, contender.kind, *"--------", wrong[name]])
+                rows.append([name, contender.kind, *"-------", wrong[name]])
             continue
         reference = references(data).get(contender.kind)
         beside = ["-", "-"]
@@ -61,7 +59,7 @@ def cost(data, cost):
             beside = ["1", "1"]
         elif name not in wrong and reference in parts and reference not in wrong:
             beside = [show_ratio(ratio(parts[name][part], parts[reference][part])) for part in ("total", "caller")]
-        figures = [show(parts[name][part]) for part in ("total", "caller", "programs", "reader", "own", "rest")]
+        figures = [show(parts[name][part]) for part in ("total", "caller", "programs", "reader", "rest")]
         rows.append([name, contender.kind, *figures, *beside, wrong.get(name, "all" if contender.sees else "none")])
     windows = bares[min(bares)]
     made = windows[0]["made"]
@@ -69,7 +67,7 @@ def cost(data, cost):
     event = importlib.import_module(data["tool"]).TOOL.event
     names = ", ".join(f"{kind}: {name}" for kind, name in references(data).items())
     return (table(["contender", "kind", f"instructions a {event}", "in the caller", "its programs", "its process",
-                   "own code", "rest", "ratio", "in the caller", "seen"], rows)
+                   "rest", "ratio", "in the caller", "seen"], rows)
             + f"\nRatio: to the reference of its kind ({names}). The workload alone: {show(bare.each(made))} a "
             f"{event}. {len(windows) // 2} runs of {made:,} for each. Reading the clock, {cost['floor']:.0f} for each "
             "call of a program, is taken off.\n")

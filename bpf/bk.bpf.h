@@ -63,8 +63,11 @@ static __always_inline void bk_submit(void *rec)
 	}
 }
 
-/* The same for a record that lies elsewhere and whose size is not constant; it is copied. */
-static __always_inline void bk_output(void *rec, u64 size)
+/*
+ * The same for a record that lies elsewhere and whose size is not constant; it is copied. False if there was no
+ * room: then it is for the caller to count it.
+ */
+static __always_inline bool bk_try_output(void *rec, u64 size)
 {
 	volatile u32 *asleep = &bk_books.asleep;
 	u64 flags = BPF_RB_NO_WAKEUP;
@@ -75,10 +78,16 @@ static __always_inline void bk_output(void *rec, u64 size)
 		flags = BPF_RB_FORCE_WAKEUP;
 	}
 	if (!bpf_ringbuf_output(&bk_events, rec, size, flags))
-		return;
-	bk_add(&bk_books.lost, 1);
+		return true;
 	if (flags == BPF_RB_FORCE_WAKEUP)
 		*asleep = 1;
+	return false;
+}
+
+static __always_inline void bk_output(void *rec, u64 size)
+{
+	if (!bk_try_output(rec, size))
+		bk_add(&bk_books.lost, 1);
 }
 
 /* ---- kernel memory without a type ---- */

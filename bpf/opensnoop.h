@@ -10,6 +10,7 @@ enum {
 	OPENSNOOP_NAME_MAX = 4096,
 	OPENSNOOP_NO_NAME = 0xffff,  /* as name_len: it could not be read */
 	OPENSNOOP_ANY_SLOT = 0xffff, /* as slot: the kernel chose it */
+	OPENSNOOP_REQUESTS = 4096,   /* of io_uring, so many are remembered until they are done */
 };
 
 enum opensnoop_kind {
@@ -44,7 +45,7 @@ struct opensnoop_config {
 	unsigned int prefix_len;
 	int numbers[OPENSNOOP_CALLS];	     /* of the calls; -1: there is none */
 	int compat_numbers[OPENSNOOP_CALLS]; /* for 32-bit callers */
-	unsigned long long min_ns; /* latency */
+	unsigned long long min_ns;	     /* latency */
 	unsigned long long prefix[OPENSNOOP_NAME_SHORT / 8], prefix_mask[OPENSNOOP_NAME_SHORT / 8];
 };
 

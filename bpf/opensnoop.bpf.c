@@ -10,8 +10,8 @@
  * (compat).
  *
  * io_uring passes neither: its own tracepoints tell of a request once when it is taken, however often the kernel
- * tries, and once when what came of it is put where the program looks for it. A request that is refused before it is
- * taken is missed: its name cannot be read, or what it asks for makes no sense.
+ * tries, and once when what came of it is put where the program looks for it; or that it was not taken, since its
+ * name cannot be read or what it asks for makes no sense.
  *
  * The name is read when the call returns. The kernel has just read it, so its memory is there; but it is what
  * it is then. That of a request is the kernel's own copy.
@@ -39,7 +39,7 @@ const volatile struct opensnoop_config config;
 
 /* An open that has returned. */
 struct open {
-	const char *name; /* of user space; io_uring: the kernel's copy */
+	const char *name; /* of user space; of a request that was taken: the kernel's copy */
 	u64 id, latency;
 	s64 ret;
 	s32 dfd;
@@ -110,10 +110,13 @@ static __always_inline void fill(struct opensnoop_event *e, const struct open *o
 
 static __always_inline long read_name(void *to, u32 size, const struct open *o)
 {
-	if (o->kind == OPENSNOOP_HANDLE || o->kind == OPENSNOOP_DONE)
+	if (o->kind == OPENSNOOP_HANDLE)
+		return -1;
+	if (o->kind == OPENSNOOP_DONE)
 		return 0;
-	return o->kind == OPENSNOOP_CALL ? bpf_probe_read_user_str(to, size, o->name) :
-					   bpf_probe_read_kernel_str(to, size, o->name);
+	return o->kind == OPENSNOOP_CALL || o->kind == OPENSNOOP_REFUSED ?
+		       bpf_probe_read_user_str(to, size, o->name) :
+		       bpf_probe_read_kernel_str(to, size, o->name);
 }
 
 /* A result that is lost is not counted: what was asked for is shown without it. */
@@ -346,12 +349,20 @@ int begin_handle__fexit(u64 *ctx)
 
 /* ---- tracepoints of system calls ---- */
 
+static __always_inline void take_how(struct open *o, const void *user)
+{
+	struct open_how how = {};
+
+	bpf_probe_read_user(&how, sizeof(how), user);
+	o->flags = how.flags;
+	o->mode = how.mode;
+	o->resolve = how.resolve;
+}
+
 static __always_inline void take_arguments(struct open *o, u32 call, const bool typed,
 					   struct pt_regs *regs, const bool compat)
 {
 #define ARG(i) bk_syscall_arg(typed, regs, i, compat)
-	struct open_how how = {};
-
 	o->kind = call == OPENSNOOP_OPEN_BY_HANDLE_AT ? OPENSNOOP_HANDLE : OPENSNOOP_CALL;
 	o->dfd = AT_FDCWD;
 	switch (call) {
@@ -374,10 +385,7 @@ static __always_inline void take_arguments(struct open *o, u32 call, const bool 
 	case OPENSNOOP_OPENAT2:
 		o->dfd = ARG(0);
 		o->name = (void *)ARG(1);
-		bpf_probe_read_user(&how, sizeof(how), (void *)ARG(2));
-		o->flags = how.flags;
-		o->mode = how.mode;
-		o->resolve = how.resolve;
+		take_how(o, (void *)ARG(2));
 		break;
 	case OPENSNOOP_OPEN_BY_HANDLE_AT:
 		o->dfd = ARG(0);
@@ -459,11 +467,18 @@ struct {
 	__type(value, u64);
 } requests SEC(".maps");
 
-static __always_inline bool uring_opens(const struct io_kiocb *req)
+static __always_inline u8 uring_opcode(const struct io_kiocb *req)
 {
 	u8 opcode = 0;
 
 	bk_read(&opcode, sizeof(opcode), &req->opcode);
+	return opcode;
+}
+
+static __always_inline bool uring_opens(const struct io_kiocb *req)
+{
+	u8 opcode = uring_opcode(req);
+
 	return opcode == IORING_OP_OPENAT || opcode == IORING_OP_OPENAT2;
 }
 
@@ -540,14 +555,59 @@ int uring_req(u64 *ctx)
 	return uring_taken((void *)ctx[0]);
 }
 
-/* Until 6.4. Until 5.18 the ring comes first; and until 5.13 the request is not told. */
+/* Until 5.19 two arguments of a tracepoint are the ring and the request, later one is the request. */
+static __always_inline u64 uring_find(u64 first, u64 second)
+{
+	u64 ring = 0;
+
+	/* loaded one by one, not by a pointer that is calculated */
+	bk_hide(first);
+	bk_hide(second);
+	bk_read(&ring, sizeof(ring), &((struct io_kiocb *)second)->ctx);
+	return ring == first ? second : first;
+}
+
+/* Until 6.4; and until 5.13 the request is not told. */
 SEC("tp_btf/io_uring_submit_sqe")
 int uring_sqe(u64 *ctx)
 {
-	if (bpf_core_field_exists(((struct io_kiocb *)0)->cqe))
-		return uring_taken((void *)ctx[0]);
-	if (bpf_core_field_exists(((struct trace_event_raw_io_uring_submit_sqe *)0)->req))
-		return uring_taken((void *)ctx[1]);
+	if (!bpf_core_field_exists(((struct trace_event_raw_io_uring_submit_sqe *)0)->req))
+		return 0;
+	return uring_taken((void *)uring_find(ctx[0], ctx[1]));
+}
+
+/*
+ * From 5.17. The request may have the memory of one whose result was never told; then what comes now is not that
+ * result.
+ */
+SEC("tp_btf/io_uring_req_failed")
+int uring_failed(u64 *ctx)
+{
+	const struct io_uring_sqe *sqe = (void *)ctx[0];
+	struct open o = { .kind = OPENSNOOP_REFUSED, .ret = (s32)ctx[2] };
+	u64 req = uring_find(ctx[1], ctx[2]), how = 0;
+	struct task_struct *task;
+
+	if (!bpf_core_field_exists(((struct io_kiocb *)req)->cqe) || !uring_opens((void *)req))
+		return 0;
+	bpf_map_delete_elem(&requests, &req);
+	task = bk_current();
+	if (req == ctx[2] || !bk_want_current(task))
+		return 0;
+	bk_read(&o.dfd, sizeof(o.dfd), &sqe->fd);
+	bk_read(&o.name, sizeof(o.name), &sqe->addr);
+	if (uring_opcode((void *)req) == IORING_OP_OPENAT2) {
+		bk_read(&how, sizeof(how), &sqe->addr2);
+		take_how(&o, (void *)how);
+	} else {
+		bk_read(&o.flags, sizeof(o.flags), &sqe->open_flags);
+		bk_read(&o.mode, sizeof(o.mode), &sqe->len);
+	}
+	if (!want_flags(&o) || !want_result(&o)) {
+		bk_leave_out();
+		return 0;
+	}
+	send(&o, task);
 	return 0;
 }
 

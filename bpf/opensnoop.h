@@ -19,6 +19,7 @@ enum opensnoop_kind {
 	OPENSNOOP_ASKED,  /* io_uring: the request was taken; the rest follows under the same id */
 	OPENSNOOP_DONE,	  /* io_uring: and this is what came of it */
 	OPENSNOOP_SENT,	  /* io_uring: what came of it cannot be known */
+	OPENSNOOP_REFUSED, /* io_uring: the request was not taken */
 	OPENSNOOP_KINDS,
 };
 

@@ -188,10 +188,20 @@ struct io_cqe {
 	__s32 res;
 };
 
+struct io_ring_ctx;
+
 struct io_kiocb {
+	struct io_ring_ctx *ctx;
 	u8 opcode;
 	u32 flags;	   /* from 6.8 there are more, behind these */
 	struct io_cqe cqe; /* from 5.19 */
+};
+
+/* what a program has asked for */
+struct io_uring_sqe {
+	__s32 fd;
+	__u64 addr, addr2;
+	__u32 len, open_flags;
 };
 
 /* the event tells what the tracepoint's arguments are */

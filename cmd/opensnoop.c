@@ -338,7 +338,8 @@ static const char *find_blind(const struct bk_run *run, const struct opensnoop_b
 		compat = "opens of 32-bit programs without --compat";
 	if (is_loaded(s->progs.uring_sqe) && !bk_kernel_has(run, "io_kiocb", "cqe"))
 		uring = bk_kernel_has(run, "trace_event_raw_io_uring_submit_sqe", "req") ?
-				"what comes of opens by io_uring" : "opens by io_uring";
+				"what comes of opens by io_uring, and those that are refused at once" :
+				"opens by io_uring";
 	snprintf(text, sizeof(text), "%s%s%s", compat, *compat && *uring ? ", " : "", uring);
 	return *text ? text : NULL;
 }
@@ -425,7 +426,7 @@ static size_t name_size(const struct opensnoop_event *e)
 }
 
 static struct {
-	char given[OPENSNOOP_NAME_MAX + 8];
+	char given[OPENSNOOP_NAME_MAX + sizeof("...")];
 	char within[BK_PATH_ROOM + 1024];
 	char path[2 * BK_PATH_ROOM + OPENSNOOP_NAME_MAX];
 } names;
@@ -502,7 +503,9 @@ static bool is_wanted(const struct shown *s)
  */
 static void show(struct bk_run *run, const struct opensnoop_event *asked, const struct opensnoop_event *done)
 {
-	static const char *const via[OPENSNOOP_KINDS] = { NULL, "open_by_handle_at", "io_uring", "io_uring", "io_uring" };
+	static const char *const via[OPENSNOOP_KINDS] = {
+		NULL, "open_by_handle_at", "io_uring", "io_uring", "io_uring", "io_uring"
+	};
 	const struct opensnoop_event *where = done && done->path.flags & BK_PATH_SET ? done : asked;
 	size_t given = name_size(asked);
 	struct shown s = {
@@ -519,18 +522,22 @@ static void show(struct bk_run *run, const struct opensnoop_event *asked, const 
 	};
 
 	memcpy(s.comm, asked->comm, sizeof(s.comm));
+	show_result(&s, done);
 	memcpy(names.given, asked->data, given);
 	names.given[given] = 0;
 	if (!given)
 		strcpy(names.given, "?");
-	show_result(&s, done);
+	if (given == OPENSNOOP_NAME_MAX && s.error == ENAMETOOLONG) {
+		strcat(names.given, "...");
+		s.cut = true;
+	}
 	if (asked->slot && s.has & H_FD) {
 		s.has |= H_DIRECT;
 		s.ret = asked->slot == OPENSNOOP_ANY_SLOT ? done->ret : asked->slot - 1;
 	}
 	s.path = full_path(where);
 	s.name = s.path != names.given && given ? names.given : NULL;
-	s.cut = where->path.flags & BK_PATH_CUT;
+	s.cut |= !!(where->path.flags & BK_PATH_CUT);
 	s.deleted = where->path.flags & BK_PATH_DELETED;
 	s.outside = where->path.flags & BK_PATH_OUTSIDE;
 	s.has |= (s.latency_ns ? H_LATENCY : 0) | (s.cut ? H_CUT : 0) | (s.deleted ? H_DELETED : 0) |
@@ -626,7 +633,7 @@ static const char *const probes[] = { "fexit", "tp", NULL };
 
 /* io_uring may be missing, and its tracepoints differ; so may open_by_handle_at. */
 static const char *const optional[] = {
-	"uring_req", "uring_sqe", "uring_done", "handle__fexit", "begin_handle__fexit", NULL
+	"uring_req", "uring_sqe", "uring_done", "uring_failed", "handle__fexit", "begin_handle__fexit", NULL
 };
 
 const struct bk_tool opensnoop_tool = {

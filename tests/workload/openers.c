@@ -27,6 +27,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SKIP = 77, LOW = 1 << 20, ENTRIES = 64, MODE = 0640 };
@@ -387,6 +388,45 @@ static long waited(void)
 	return result(syscall(SYS_openat, AT_FDCWD, args[0], O_RDONLY));
 }
 
+/* ---- many ---- */
+
+/* Opens NAME COUNT times, every millisecond as many as PER_SECOND says; 0: without a pause. */
+static void *repeat(void *unused)
+{
+	long count = atol(args[1]), burst = atol(args[2]) / 1000;
+	struct timespec due;
+
+	clock_gettime(CLOCK_MONOTONIC, &due);
+	for (long i = 0; i < count; i++) {
+		close(syscall(SYS_openat, AT_FDCWD, args[0], O_RDONLY));
+		if (!burst || i % burst != burst - 1)
+			continue;
+		due.tv_nsec += 1000000;
+		due.tv_sec += due.tv_nsec / 1000000000;
+		due.tv_nsec %= 1000000000;
+		clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, NULL);
+	}
+	return unused;
+}
+
+/* NAME COUNT PER_SECOND THREADS, each of which does that; the microseconds that it took */
+static long many_times(void)
+{
+	int n = atoi(args[3]);
+	pthread_t threads[64];
+	struct timespec from, to;
+
+	begin();
+	clock_gettime(CLOCK_MONOTONIC, &from);
+	for (int i = 0; i < n && i < 64; i++)
+		if (pthread_create(&threads[i], NULL, repeat, NULL))
+			err(1, "pthread_create");
+	for (int i = 0; i < n && i < 64; i++)
+		pthread_join(threads[i], NULL);
+	clock_gettime(CLOCK_MONOTONIC, &to);
+	return (to.tv_sec - from.tv_sec) * 1000000 + (to.tv_nsec - from.tv_nsec) / 1000;
+}
+
 /* ---- 32-bit callers ---- */
 
 #ifdef __x86_64__
@@ -636,7 +676,8 @@ static long by_uring_overflow(void)
 			continue;
 		__atomic_store_n(ring.sq_tail, *ring.sq_tail + ring.n, __ATOMIC_RELEASE);
 		ring.n = 0;
-		syscall(SYS_io_uring_enter, ring.fd, ENTRIES, 0, 0, NULL, 0);
+		if (syscall(SYS_io_uring_enter, ring.fd, ENTRIES, 0, 0, NULL, 0) != ENTRIES)
+			err(1, "io_uring_enter");
 	}
 	return 0;
 }
@@ -675,6 +716,7 @@ static const struct kind {
 	{ "tmpfile", tmpfile_in, 1 },
 	{ "interrupted", interrupted, 1 },
 	{ "waited", waited, 2 },
+	{ "times", many_times, 4 },
 	{ "compat-open", by_compat_open, 1 },
 	{ "compat-openat", by_compat_openat, 2 },
 	{ "uring", by_uring, 1 },

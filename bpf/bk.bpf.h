@@ -75,8 +75,8 @@ static __always_inline void bk_submit(void *rec)
 }
 
 /*
- * The same for a record that lies elsewhere and whose size is not constant: it is copied. False if there was no
- * room, which is not counted.
+ * The same for a record that lies elsewhere and whose size is not constant; it is copied. False if there was no
+ * room: then it is for the caller to count it.
  */
 static __always_inline bool bk_try_output(void *rec, u64 size)
 {

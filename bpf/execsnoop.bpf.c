@@ -114,7 +114,7 @@ static __always_inline u64 call_duration(u32 tid, u64 now)
 /* ---- paths ---- */
 
 struct path_record {
-	u64 words[(sizeof(struct execsnoop_path) + BK_PATH_ROOM + BK_NAME_MAX) / 8];
+	u64 words[(sizeof(struct execsnoop_path) + BK_PATH_ROOM + BK_PATH_NAME) / 8];
 };
 
 /* One for execs and one for calls that failed: on newer kernels two programs can take turns on a CPU. */
@@ -142,7 +142,7 @@ static __always_inline void send_path(struct bk_place place, const struct path *
 	r->path.flags = BK_PATH_SET;
 	end = bk_put_path(r->data, 0, place, bk_place_of(from), false, &r->path);
 	bk_hide(end);
-	if (end <= BK_PATH_ROOM + BK_NAME_MAX)
+	if (end <= BK_PATH_ROOM + BK_PATH_NAME)
 		bk_try_output(r, sizeof(*r) + end);
 }
 
@@ -495,16 +495,19 @@ SEC("tp")
 int failed_call(struct trace_event_raw_sys_exit *ctx)
 {
 	const bool typed = bk_regs_are_typed();
-	struct pt_regs *regs;
 	struct call c = { .ret = ctx->ret };
-	bool at = (s32)ctx->id == config.execveat;
+	s32 nr = ctx->id;
+	struct pt_regs *regs;
 
 	if (c.ret >= 0)
 		return 0;
-	regs = bk_user_regs(bk_current());
-	if (bk_syscall_number(typed, regs) == (s32)ctx->id) {
-		c.file = at ? bk_syscall_arg(typed, regs, 1, false) : bk_syscall_arg(typed, regs, 0, false);
-		c.argv = at ? bk_syscall_arg(typed, regs, 2, false) : bk_syscall_arg(typed, regs, 1, false);
+	regs = bk_user_regs(bk_current(), nr);
+	if (regs && nr == config.execveat) {
+		c.file = bk_syscall_arg(typed, regs, 1, false);
+		c.argv = bk_syscall_arg(typed, regs, 2, false);
+	} else if (regs) {
+		c.file = bk_syscall_arg(typed, regs, 0, false);
+		c.argv = bk_syscall_arg(typed, regs, 1, false);
 	}
 	return failed(&c, 0);
 }
@@ -517,7 +520,7 @@ int failed_compat(u64 *ctx)
 	struct call c = { .ret = (s32)ctx[1], .compat = true };
 	s32 nr;
 
-	if (!bk_is_compat(bk_current_is_typed(), bk_current()) || c.ret >= 0)
+	if (c.ret >= 0 || !bk_is_compat(bk_current(), regs))
 		return 0;
 	nr = bk_syscall_number(true, regs);
 	if (nr == config.compat_execve) {

@@ -10,10 +10,14 @@
  * (compat).
  *
  * io_uring passes neither: its own tracepoints tell of a request once when it is taken, however often the kernel
- * tries, and once when it is done.
+ * tries, and once when what came of it is put where the program looks for it; or that it was not taken, since its
+ * name cannot be read or what it asks for makes no sense.
  *
  * The name is read when the call returns. The kernel has just read it, so its memory is there; but it is what
- * it is then.
+ * it is then. That of a request is the kernel's own copy.
+ *
+ * The clock (--latency) runs from the entry of what is named above to its exit; of a request from when it is taken
+ * until it is done.
  */
 #include "count.bpf.h"
 #include "opensnoop.h"
@@ -28,7 +32,7 @@ enum {
 	RESOLVE_IN_ROOT = 0x10,
 	IORING_OP_OPENAT = 18,
 	IORING_OP_OPENAT2 = 28,
-	URING_MAX = 4096,
+	REQ_F_CQE_SKIP = 1 << 6, /* as IOSQE_CQE_SKIP_SUCCESS: a success is not told */
 	CALLS_MAX = 16384,
 };
 
@@ -36,11 +40,12 @@ const volatile struct opensnoop_config config;
 
 /* An open that has returned. */
 struct open {
-	const char *name; /* of user space; io_uring: the kernel's copy */
+	const char *name; /* of user space; of a request that was taken: the kernel's copy */
 	u64 id, latency;
 	s64 ret;
 	s32 dfd;
 	u32 flags, mode, resolve, kind, slot;
+	bool compat;
 };
 
 /* ---- what is wanted ---- */
@@ -106,10 +111,20 @@ static __always_inline void fill(struct opensnoop_event *e, const struct open *o
 
 static __always_inline long read_name(void *to, u32 size, const struct open *o)
 {
-	if (!o->name)
+	if (o->kind == OPENSNOOP_HANDLE)
+		return -1;
+	if (o->kind == OPENSNOOP_DONE)
 		return 0;
-	return o->kind == OPENSNOOP_CALL ? bpf_probe_read_user_str(to, size, o->name) :
-					   bpf_probe_read_kernel_str(to, size, o->name);
+	return o->kind == OPENSNOOP_CALL || o->kind == OPENSNOOP_REFUSED ?
+		       bpf_probe_read_user_str(to, size, o->name) :
+		       bpf_probe_read_kernel_str(to, size, o->name);
+}
+
+/* A result that is lost is not counted: what was asked for is shown without it. */
+static __always_inline void output(void *rec, u64 size, const struct open *o)
+{
+	if (!bk_try_output(rec, size) && o->kind != OPENSNOOP_DONE)
+		bk_add(&bk_books.lost, 1);
 }
 
 #define RECORD(name, room)								\
@@ -118,7 +133,7 @@ static __always_inline long read_name(void *to, u32 size, const struct open *o)
 	}
 
 RECORD(short_record, OPENSNOOP_NAME_SHORT);
-RECORD(full_record, BK_PATH_ROOM + BK_NAME_MAX);
+RECORD(full_record, BK_PATH_ROOM + BK_PATH_NAME);
 
 static __always_inline void send_long(const struct open *o, struct task_struct *task)
 {
@@ -140,7 +155,7 @@ static __always_inline void send_name(const struct open *o, struct task_struct *
 	struct opensnoop_event *e = (void *)&r;
 	s64 n = read_name(e->data, OPENSNOOP_NAME_SHORT, o);
 
-	if (config.prefix_len && o->kind != OPENSNOOP_DONE && (n < 0 || !want_name(e->data))) {
+	if (config.prefix_len && o->kind != OPENSNOOP_DONE && (n <= 0 || !want_name(e->data))) {
 		bk_leave_out();
 		return;
 	}
@@ -154,22 +169,25 @@ static __always_inline void send_name(const struct open *o, struct task_struct *
 		n = 0;
 	bk_hide(n);
 	if ((u64)n <= OPENSNOOP_NAME_SHORT)
-		bk_output(e, sizeof(*e) + n);
+		output(e, sizeof(*e) + n, o);
 }
 
 /* ---- records with paths ---- */
 
-/* One for each kind of open: on newer kernels two programs can take turns on a CPU. */
+/* One for each program: on newer kernels two of them can take turns on a CPU. */
+enum { RECORD_COMPAT = OPENSNOOP_KINDS, RECORDS };
+
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-	__uint(max_entries, OPENSNOOP_KINDS);
+	__uint(max_entries, RECORDS);
 	__type(key, u32);
 	__type(value, struct full_record);
 } records SEC(".maps");
 
-/* The file, or the directory in which the name begins, if it begins in one. */
+/* The file, or the directory in which the name begins, if it is known and begins in one. */
 static __always_inline struct bk_place find_place(const struct open *o, struct task_struct *task,
-						  struct fs_struct *fs, char first, struct bk_path *p)
+						  struct fs_struct *fs, bool known, char first,
+						  struct bk_path *p)
 {
 	struct bk_place place = {};
 
@@ -179,7 +197,7 @@ static __always_inline struct bk_place find_place(const struct open *o, struct t
 		p->flags = BK_PATH_SET | BK_PATH_OF_FILE;
 		return place;
 	}
-	if (o->kind == OPENSNOOP_DONE)
+	if (o->kind == OPENSNOOP_DONE || !known)
 		return place;
 	if (first == '/' && !(o->resolve & RESOLVE_IN_ROOT)) {
 		if (config.host)
@@ -199,7 +217,7 @@ static __always_inline void send_full(const struct open *o, struct task_struct *
 	struct fs_struct *fs = bk_get(bk_current_is_typed(), task, fs);
 	struct bk_place place, root;
 	struct opensnoop_event *e;
-	u32 which = o->kind;
+	u32 which = o->compat ? RECORD_COMPAT : o->kind;
 	u64 at, end;
 	s64 n;
 
@@ -215,7 +233,7 @@ static __always_inline void send_full(const struct open *o, struct task_struct *
 	bk_hide(at);
 	if (at > OPENSNOOP_NAME_MAX)
 		return;
-	place = find_place(o, task, fs, e->data[0], &e->path);
+	place = find_place(o, task, fs, n >= 0, e->data[0], &e->path);
 	end = at;
 	if (place.dentry) {
 		root = bk_place_of(&fs->root);
@@ -223,8 +241,8 @@ static __always_inline void send_full(const struct open *o, struct task_struct *
 	}
 	e->path_len = end - at;
 	bk_hide(end);
-	if (end <= BK_PATH_ROOM + BK_NAME_MAX)
-		bk_output(e, sizeof(*e) + end);
+	if (end <= BK_PATH_ROOM + BK_PATH_NAME)
+		output(e, sizeof(*e) + end, o);
 }
 
 /* ---- --count ---- */
@@ -373,12 +391,20 @@ int begin_handle__fexit(u64 *ctx)
 
 /* ---- tracepoints of system calls ---- */
 
+static __always_inline void take_how(struct open *o, const void *user)
+{
+	struct open_how how = {};
+
+	bpf_probe_read_user(&how, sizeof(how), user);
+	o->flags = how.flags;
+	o->mode = how.mode;
+	o->resolve = how.resolve;
+}
+
 static __always_inline void take_arguments(struct open *o, u32 call, const bool typed,
 					   struct pt_regs *regs, const bool compat)
 {
 #define ARG(i) bk_syscall_arg(typed, regs, i, compat)
-	struct open_how how = {};
-
 	o->kind = call == OPENSNOOP_OPEN_BY_HANDLE_AT ? OPENSNOOP_HANDLE : OPENSNOOP_CALL;
 	o->dfd = AT_FDCWD;
 	switch (call) {
@@ -401,10 +427,7 @@ static __always_inline void take_arguments(struct open *o, u32 call, const bool 
 	case OPENSNOOP_OPENAT2:
 		o->dfd = ARG(0);
 		o->name = (void *)ARG(1);
-		bpf_probe_read_user(&how, sizeof(how), (void *)ARG(2));
-		o->flags = how.flags;
-		o->mode = how.mode;
-		o->resolve = how.resolve;
+		take_how(o, (void *)ARG(2));
 		break;
 	case OPENSNOOP_OPEN_BY_HANDLE_AT:
 		o->dfd = ARG(0);
@@ -427,12 +450,11 @@ static __always_inline u32 find_call(const volatile int numbers[OPENSNOOP_CALLS]
 SEC("tp")
 int call__tp(struct trace_event_raw_sys_exit *ctx)
 {
-	struct task_struct *task = bk_current();
-	struct pt_regs *regs = bk_user_regs(task);
 	struct open o = { .ret = ctx->ret };
 	s32 nr = ctx->id;
+	struct pt_regs *regs = bk_user_regs(bk_current(), nr);
 
-	if (bk_syscall_number(bk_regs_are_typed(), regs) == nr)
+	if (regs)
 		take_arguments(&o, find_call(config.numbers, nr), bk_regs_are_typed(), regs, false);
 	return returned(&o);
 }
@@ -445,34 +467,82 @@ int begin_call__tp(void *ctx)
 
 /* ---- 32-bit callers, at every system call of everybody ---- */
 
+/* Which call, if it is of the 32-bit kind; else OPENSNOOP_CALLS. */
+static __always_inline u32 compat_call(struct pt_regs *regs)
+{
+	if (!bk_is_compat(bk_current(), regs))
+		return OPENSNOOP_CALLS;
+	return find_call(config.compat_numbers, bk_syscall_number(true, regs));
+}
+
 SEC("tp_btf/sys_exit")
 int compat__tp(u64 *ctx)
 {
-	struct task_struct *task = bk_current();
 	struct pt_regs *regs = (void *)ctx[0];
-	struct open o = { .ret = (s32)ctx[1] };
-	u32 call;
+	struct open o = { .ret = (s32)ctx[1], .compat = true };
+	u32 call = compat_call(regs);
 
-	if (!bk_is_compat(bk_current_is_typed(), task))
-		return 0;
-	call = find_call(config.compat_numbers, bk_syscall_number(true, regs));
 	if (call == OPENSNOOP_CALLS)
 		return 0;
 	take_arguments(&o, call, true, regs, true);
 	return returned(&o);
 }
 
+SEC("tp_btf/sys_enter")
+int begin_compat__tp(u64 *ctx)
+{
+	if (compat_call((void *)ctx[0]) != OPENSNOOP_CALLS)
+		begin();
+	return 0;
+}
+
 /* ---- io_uring ---- */
 
-/* Requests to open that are not done yet, and when they were taken. */
+/*
+ * Requests to open that are not done yet, and when they were taken. Some are never seen to be done: the kernel does
+ * not tell when it had no room for the result.
+ */
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, URING_MAX);
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, OPENSNOOP_REQUESTS);
 	__type(key, u64);
 	__type(value, u64);
 } requests SEC(".maps");
 
-unsigned long long requests_now; /* so many: nothing is looked up if there are none */
+static __always_inline u8 uring_opcode(const struct io_kiocb *req)
+{
+	u8 opcode = 0;
+
+	bk_read(&opcode, sizeof(opcode), &req->opcode);
+	return opcode;
+}
+
+static __always_inline bool uring_opens(const struct io_kiocb *req)
+{
+	u8 opcode = uring_opcode(req);
+
+	return opcode == IORING_OP_OPENAT || opcode == IORING_OP_OPENAT2;
+}
+
+/* Is its result told, by a tracepoint, in the request? */
+static __always_inline bool uring_tells(const struct io_kiocb *req)
+{
+	u32 flags = 0;
+
+	if (!bpf_core_field_exists(req->cqe.res))
+		return false;
+	bk_read(&flags, sizeof(flags), &req->flags);
+	return !(flags & REQ_F_CQE_SKIP);
+}
+
+static __always_inline u32 uring_slot(const struct io_open *open)
+{
+	u32 slot = 0;
+
+	if (bpf_core_field_exists(open->file_slot))
+		bk_read(&slot, sizeof(slot), &open->file_slot);
+	return slot;
+}
 
 static __always_inline const char *uring_name(const void *open)
 {
@@ -490,38 +560,32 @@ static __always_inline const char *uring_name(const void *open)
 	return name;
 }
 
-static __always_inline int uring_taken(struct io_kiocb *req, u8 opcode)
+static __always_inline int uring_taken(struct io_kiocb *req)
 {
 	/* a request begins with what is particular to its kind */
 	const struct io_open *open = (void *)req;
 	struct task_struct *task = bk_current();
-	bool known = bpf_core_field_exists(req->cqe.res);
-	struct open o = { .id = (u64)req, .kind = known ? OPENSNOOP_ASKED : OPENSNOOP_SENT };
+	struct open o = { .id = (u64)req };
 	u64 now = 0;
 
-	if (opcode != IORING_OP_OPENAT && opcode != IORING_OP_OPENAT2)
+	if (!uring_opens(req) || !bk_want_current(task))
 		return 0;
-	if (!bk_want_current(task))
-		return 0;
+	o.kind = uring_tells(req) ? OPENSNOOP_ASKED : OPENSNOOP_SENT;
 	bk_read(&o.dfd, sizeof(o.dfd), &open->dfd);
 	bk_read(&o.flags, sizeof(o.flags), &open->how.flags);
 	bk_read(&o.mode, sizeof(o.mode), &open->how.mode);
 	bk_read(&o.resolve, sizeof(o.resolve), &open->how.resolve);
-	bk_read(&o.slot, sizeof(o.slot), &open->file_slot);
+	o.slot = uring_slot(open);
 	o.name = uring_name(open);
-	if (!want_flags(&o) || (!known && (config.failed || config.min_ns))) {
+	o.ret = -1; /* not known yet: a path is that of the directory */
+	if (!want_flags(&o) || (o.kind == OPENSNOOP_SENT && (config.failed || config.min_ns))) {
 		bk_leave_out();
 		return 0;
 	}
-	o.ret = -1; /* not known yet: a path is that of the directory */
-	if (known) {
+	if (o.kind == OPENSNOOP_ASKED) {
 		if (config.latency)
 			now = bpf_ktime_get_ns();
-		if (bpf_map_update_elem(&requests, &o.id, &now, BPF_ANY)) {
-			bk_add(&bk_books.lost, 1);
-			return 0;
-		}
-		bk_add(&requests_now, 1);
+		bpf_map_update_elem(&requests, &o.id, &now, BPF_ANY);
 	}
 	send(&o, task);
 	return 0;
@@ -530,24 +594,66 @@ static __always_inline int uring_taken(struct io_kiocb *req, u8 opcode)
 SEC("tp_btf/io_uring_submit_req")
 int uring_req(u64 *ctx)
 {
-	struct io_kiocb *req = (void *)ctx[0];
-
-	return uring_taken(req, req->opcode);
+	return uring_taken((void *)ctx[0]);
 }
 
-/* Until 6.4. Until 5.18 it has more arguments. */
+/* Until 5.19 two arguments of a tracepoint are the ring and the request, later one is the request. */
+static __always_inline u64 uring_find(u64 first, u64 second)
+{
+	u64 ring = 0;
+
+	/* loaded one by one, not by a pointer that is calculated */
+	bk_hide(first);
+	bk_hide(second);
+	bk_read(&ring, sizeof(ring), &((struct io_kiocb *)second)->ctx);
+	return ring == first ? second : first;
+}
+
+/* Until 6.4; and until 5.13 the request is not told. */
 SEC("tp_btf/io_uring_submit_sqe")
 int uring_sqe(u64 *ctx)
 {
-	struct io_kiocb *req;
-
-	if (!bpf_core_field_exists(((struct io_kiocb *)0)->cqe))
-		return uring_taken((void *)ctx[1], ctx[2]);
-	req = (void *)ctx[0];
-	return uring_taken(req, req->opcode);
+	if (!bpf_core_field_exists(((struct trace_event_raw_io_uring_submit_sqe *)0)->req))
+		return 0;
+	return uring_taken((void *)uring_find(ctx[0], ctx[1]));
 }
 
-/* From 5.19: a request has its result in it. */
+/*
+ * From 5.17. The request may have the memory of one whose result was never told; then what comes now is not that
+ * result.
+ */
+SEC("tp_btf/io_uring_req_failed")
+int uring_failed(u64 *ctx)
+{
+	const struct io_uring_sqe *sqe = (void *)ctx[0];
+	struct open o = { .kind = OPENSNOOP_REFUSED, .ret = (s32)ctx[2] };
+	u64 req = uring_find(ctx[1], ctx[2]), how = 0;
+	struct task_struct *task;
+
+	if (!bpf_core_field_exists(((struct io_kiocb *)req)->cqe) || !uring_opens((void *)req))
+		return 0;
+	bpf_map_delete_elem(&requests, &req);
+	task = bk_current();
+	if (req == ctx[2] || !bk_want_current(task))
+		return 0;
+	bk_read(&o.dfd, sizeof(o.dfd), &sqe->fd);
+	bk_read(&o.name, sizeof(o.name), &sqe->addr);
+	if (uring_opcode((void *)req) == IORING_OP_OPENAT2) {
+		bk_read(&how, sizeof(how), &sqe->addr2);
+		take_how(&o, (void *)how);
+	} else {
+		bk_read(&o.flags, sizeof(o.flags), &sqe->open_flags);
+		bk_read(&o.mode, sizeof(o.mode), &sqe->len);
+	}
+	if (!want_flags(&o) || !want_result(&o)) {
+		bk_leave_out();
+		return 0;
+	}
+	send(&o, task);
+	return 0;
+}
+
+/* From 5.19: a request has its result in it. There are also results of no request. */
 SEC("tp_btf/io_uring_complete")
 int uring_done(u64 *ctx)
 {
@@ -557,7 +663,7 @@ int uring_done(u64 *ctx)
 	u64 *taken;
 	s32 ret = 0;
 
-	if (!bpf_core_field_exists(req->cqe.res) || !requests_now)
+	if (!bpf_core_field_exists(req->cqe.res) || !req || !uring_opens(req))
 		return 0;
 	taken = bpf_map_lookup_elem(&requests, &o.id);
 	if (!taken)
@@ -566,9 +672,8 @@ int uring_done(u64 *ctx)
 		o.latency = bpf_ktime_get_ns() - *taken;
 	if (bpf_map_delete_elem(&requests, &o.id))
 		return 0;
-	bk_add(&requests_now, -1);
 	bk_read(&ret, sizeof(ret), &req->cqe.res);
-	bk_read(&o.slot, sizeof(o.slot), &((struct io_open *)req)->file_slot);
+	o.slot = uring_slot((void *)req);
 	o.ret = ret;
 	task = bk_current();
 	send(&o, task);

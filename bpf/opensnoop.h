@@ -10,6 +10,7 @@ enum {
 	OPENSNOOP_NAME_MAX = 4096,
 	OPENSNOOP_NO_NAME = 0xffff,  /* as name_len: it could not be read */
 	OPENSNOOP_ANY_SLOT = 0xffff, /* as slot: the kernel chose it */
+	OPENSNOOP_REQUESTS = 4096,   /* of io_uring, so many are remembered until they are done */
 };
 
 enum opensnoop_kind {
@@ -18,6 +19,7 @@ enum opensnoop_kind {
 	OPENSNOOP_ASKED,  /* io_uring: the request was taken; the rest follows under the same id */
 	OPENSNOOP_DONE,	  /* io_uring: and this is what came of it */
 	OPENSNOOP_SENT,	  /* io_uring: what came of it cannot be known */
+	OPENSNOOP_REFUSED, /* io_uring: the request was not taken */
 	OPENSNOOP_KINDS,
 };
 
@@ -66,7 +68,7 @@ struct opensnoop_config {
 	unsigned int prefix_len;
 	int numbers[OPENSNOOP_CALLS];	     /* of the calls; -1: there is none */
 	int compat_numbers[OPENSNOOP_CALLS]; /* for 32-bit callers */
-	unsigned long long min_ns; /* latency */
+	unsigned long long min_ns;	     /* latency */
 	unsigned long long prefix[OPENSNOOP_NAME_SHORT / 8], prefix_mask[OPENSNOOP_NAME_SHORT / 8];
 };
 

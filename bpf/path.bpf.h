@@ -12,10 +12,10 @@
 #include "path.h"
 
 enum {
-	BK_PATH_DEPTH = 128,	   /* names and mounts */
-	BK_SB_NOUSER = 1 << 31,	   /* nobody can mount it: pipes, sockets and the like */
-	BK_NAME_MAX = 256,	   /* of one name, with its NUL */
+	BK_PATH_DEPTH = 128, /* names and mounts */
 };
+
+#define BK_SB_NOUSER (1UL << 31) /* nobody can mount it: pipes, sockets and the like */
 
 /* A place of the file system: what struct path says, copied. */
 struct bk_place {
@@ -79,11 +79,11 @@ static __always_inline u64 bk_put_pseudo(char *buf, u64 at, struct dentry *dentr
 	bk_read(&name, sizeof(name), &dentry->d_name.name);
 	if (at >= BK_PATH_ROOM)
 		return at;
-	n = bpf_probe_read_kernel_str(buf + at, BK_NAME_MAX, fs);
+	n = bpf_probe_read_kernel_str(buf + at, BK_PATH_NAME, fs);
 	at += n > 0 ? n : 0;
 	if (at >= BK_PATH_ROOM)
 		return at;
-	n = bpf_probe_read_kernel_str(buf + at, BK_NAME_MAX, name);
+	n = bpf_probe_read_kernel_str(buf + at, BK_PATH_NAME, name);
 	return at + (n > 0 ? n : 0);
 }
 
@@ -98,7 +98,7 @@ static __always_inline bool is_same_place(struct bk_place a, struct bk_place b)
 
 /*
  * Puts the names from a place up to a root behind each other to buf + at, each with its NUL. There must be
- * BK_NAME_MAX bytes behind BK_PATH_ROOM. Returns where they end; p is filled in. within: up to the root of
+ * BK_PATH_NAME bytes behind BK_PATH_ROOM. Returns where they end; p is filled in. within: up to the root of
  * its file system, whatever is mounted where; then root does not matter.
  */
 static __always_inline u64 bk_put_path(char *buf, u64 at, struct bk_place place,
@@ -143,7 +143,7 @@ static __always_inline u64 bk_put_path(char *buf, u64 at, struct bk_place place,
 			p->flags |= BK_PATH_CUT;
 			return at;
 		}
-		n = bpf_probe_read_kernel_str(buf + at, BK_NAME_MAX, name);
+		n = bpf_probe_read_kernel_str(buf + at, BK_PATH_NAME, name);
 		at += n & ~(n >> 63);
 		/* all ways to the next round are one for the verifier */
 		bk_forget(at, up);

@@ -6,6 +6,7 @@
 enum {
 	BK_PATH_MAX = 4096,
 	BK_PATH_ROOM = 2 * BK_PATH_MAX, /* a name that was given, and a path */
+	BK_PATH_NAME = 256,		/* one name of a path, with its NUL */
 };
 
 enum bk_path_flags {

@@ -6,25 +6,14 @@
 #include "bk.bpf.h"
 
 enum {
-	BK_THREAD_SIZE = 16 << 10, /* of x86-64 and aarch64, but of kernels with KASAN */
-	BK_TS_COMPAT = 2,	   /* x86: thread_info.status */
-	BK_TIF_32BIT = 1 << 22,	   /* aarch64: thread_info.flags */
+	BK_STACK_MIN = 16 << 10, /* THREAD_SIZE; 64 KiB where pages are, twice that with KASAN */
+	BK_STACK_MAX = 128 << 10,
+	BK_TS_COMPAT = 2,	 /* x86: thread_info.status, until the call has returned */
+	BK_PSR_MODE32 = 0x10,	 /* aarch64: the processor's own word for it */
 };
 
 #define bk_regs_are_typed() bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs)
 #define bk_on_x86() bpf_core_field_exists(((struct pt_regs___x86 *)0)->orig_ax)
-
-/*
- * What user space had in its registers. Before 5.15 they are looked for where they must be: bk_syscall_number()
- * tells if they were there.
- */
-static __always_inline struct pt_regs *bk_user_regs(struct task_struct *task)
-{
-	if (bk_regs_are_typed())
-		return (void *)bpf_task_pt_regs(task);
-	return bk_get(bk_current_is_typed(), task, stack) + BK_THREAD_SIZE -
-	       bpf_core_type_size(struct pt_regs);
-}
 
 #define bk_reg(typed, regs, flavour, member) bk_get(typed, (struct pt_regs___##flavour *)(regs), member)
 
@@ -34,6 +23,28 @@ static __always_inline s32 bk_syscall_number(const bool typed, struct pt_regs *r
 	if (bk_on_x86())
 		return bk_reg(typed, regs, x86, orig_ax);
 	return bk_reg(typed, regs, arm64, syscallno);
+}
+
+/*
+ * What user space had in its registers when it made the call of this number. Before 5.15 they are looked for at the
+ * top of the stack, of which no type tells the size. NULL: they are not there.
+ */
+static __always_inline struct pt_regs *bk_user_regs(struct task_struct *task, s32 number)
+{
+	struct pt_regs *regs = NULL;
+	void *stack;
+
+	if (bk_regs_are_typed()) {
+		regs = (void *)bpf_task_pt_regs(task);
+		return bk_syscall_number(true, regs) == number ? regs : NULL;
+	}
+	stack = bk_get(bk_current_is_typed(), task, stack);
+	for (u32 size = BK_STACK_MIN; size <= BK_STACK_MAX; size *= 2) {
+		regs = stack + size - bpf_core_type_size(struct pt_regs);
+		if (bk_syscall_number(false, regs) == number)
+			return regs;
+	}
+	return NULL;
 }
 
 /* One of the first four arguments, a constant; compat: of a 32-bit caller. */
@@ -48,12 +59,12 @@ static __always_inline u64 bk_syscall_arg(const bool typed, struct pt_regs *regs
 	       i == 2 ? bk_reg(typed, regs, x86, dx) : bk_reg(typed, regs, x86, r10);
 }
 
-/* Is the task in a call of the 32-bit kind? */
-static __always_inline bool bk_is_compat(const bool typed, struct task_struct *task)
+/* Is the current task in a call of the 32-bit kind? regs: what it had in its registers, a typed pointer. */
+static __always_inline bool bk_is_compat(struct task_struct *task, struct pt_regs *regs)
 {
 	if (bk_on_x86())
-		return bk_get(typed, task, thread_info.status) & BK_TS_COMPAT;
-	return bk_get(typed, task, thread_info.flags) & BK_TIF_32BIT;
+		return bk_get(bk_current_is_typed(), task, thread_info.status) & BK_TS_COMPAT;
+	return bk_reg(true, regs, arm64, pstate) & BK_PSR_MODE32;
 }
 
 #endif

@@ -188,14 +188,25 @@ struct io_cqe {
 	__s32 res;
 };
 
+struct io_ring_ctx;
+
 struct io_kiocb {
+	struct io_ring_ctx *ctx;
 	u8 opcode;
+	u32 flags;	   /* from 6.8 there are more, behind these */
 	struct io_cqe cqe; /* from 5.19 */
+};
+
+/* what a program has asked for */
+struct io_uring_sqe {
+	__s32 fd;
+	__u64 addr, addr2;
+	__u32 len, open_flags;
 };
 
 /* the event tells what the tracepoint's arguments are */
 struct trace_event_raw_io_uring_submit_sqe {
-	bool force_nonblock;
+	void *req; /* from 5.14 */
 };
 
 /* ---- system calls ---- */
@@ -220,14 +231,13 @@ struct pt_regs___x86 {
 
 struct pt_regs___arm64 {
 	u64 regs[31];
-	u64 orig_x0;
+	u64 pstate, orig_x0;
 	s32 syscallno;
 };
 
 /* ---- tasks ---- */
 
 struct thread_info {
-	unsigned long flags;
 	u32 status; /* x86 */
 };
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,8 @@ static void put_fd(struct bk_out *o, const void *rec)
 {
 	const struct shown *s = rec;
 
+	if (s->has & H_DIRECT)
+		bk_putc(o, '@');
 	if (s->has & H_FD)
 		bk_put_u64(o, s->ret);
 	else
@@ -286,12 +289,6 @@ static int init_count(struct bk_run *run)
 	return 0;
 }
 
-static int report(struct bk_run *run, void *skel, bool last)
-{
-	(void)skel;
-	return run->events ? 0 : bk_count_report(run, last, "opens", keys[opt.by], count_cols[opt.by + 1]);
-}
-
 static int started(struct bk_run *run, void *skel)
 {
 	(void)skel;
@@ -363,7 +360,7 @@ static void choose_programs(struct bpf_object *obj)
 		const char *name = bpf_program__name(p);
 
 		if ((!strncmp(name, "begin_", 6) && !opt.latency) ||
-		    (!strcmp(name, "compat__tp") && !opt.compat))
+		    (strstr(name, "compat__") && !opt.compat))
 			bpf_program__set_autoload(p, false);
 	}
 }
@@ -398,8 +395,6 @@ static int configure(struct bk_run *run, void *skel)
 		c->numbers[i] = calls[i].number;
 		c->compat_numbers[i] = calls[i].compat;
 	}
-	if (opt.compat)
-		run->blind = NULL;
 	choose_programs(run->obj);
 	if (!opt.latency)
 		err = bpf_map__set_autocreate(s->maps.calls, false);
@@ -408,23 +403,44 @@ static int configure(struct bk_run *run, void *skel)
 	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : 4096);
 }
 
-/* On the rung tp, where there are such calls. */
+static bool is_loaded(const struct bpf_program *prog)
+{
+	return bpf_program__fd(prog) >= 0;
+}
+
+/* On the rung tp, where there are such calls: open_by_handle_at can be missing. */
 static int attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge)
 {
 	char name[64];
 	int err;
 
-	if (bpf_program__fd(prog) < 0)
+	if (!is_loaded(prog))
 		return 0;
 	for (size_t i = 0; i < OPENSNOOP_CALLS; i++) {
 		if (calls[i].number < 0)
 			continue;
 		snprintf(name, sizeof(name), "sys_%s_%s", edge, calls[i].name);
 		err = bk_attach_tracepoint(run, prog, "syscalls", name);
-		if (err)
+		if (err && (err != -ENOENT || i != OPENSNOOP_OPEN_BY_HANDLE_AT))
 			return err;
 	}
 	return 0;
+}
+
+/* What cannot be seen here, or NULL. */
+static const char *find_blind(const struct bk_run *run, const struct opensnoop_bpf *s)
+{
+	static char text[128];
+	const char *compat = "", *uring = "";
+
+	if (is_loaded(s->progs.call__tp) && !opt.compat)
+		compat = "opens of 32-bit programs without --compat";
+	if (is_loaded(s->progs.uring_sqe) && !bk_kernel_has(run, "io_kiocb", "cqe"))
+		uring = bk_kernel_has(run, "trace_event_raw_io_uring_submit_sqe", "req") ?
+				"what comes of opens by io_uring, and those that are refused at once" :
+				"opens by io_uring";
+	snprintf(text, sizeof(text), "%s%s%s", compat, *compat && *uring ? ", " : "", uring);
+	return *text ? text : NULL;
 }
 
 static int attach(struct bk_run *run, void *skel)
@@ -433,118 +449,133 @@ static int attach(struct bk_run *run, void *skel)
 	int err = attach_calls(run, s->progs.begin_call__tp, "enter");
 
 	err = err ? err : attach_calls(run, s->progs.call__tp, "exit");
+	run->blind = find_blind(run, s);
 	return err ? err : bk_attach(run);
 }
 
 /* ---- io_uring: what was asked for, and what came of it ---- */
 
-/* Requests that are not done yet, by their id; at most as many as the program remembers. */
+enum { PENDING_BYTES = 8 << 20 };
+
+/* Requests whose result has not come yet, in a tree by their id and in a list, the oldest first. */
 static struct {
 	struct pending {
-		struct opensnoop_event *e;
+		struct pending *older, *newer;
 		size_t len;
-	} *all;
-	size_t n, room;
+		struct opensnoop_event e;
+	} *oldest, *newest;
+	void *tree;
+	size_t n, bytes;
 } pending;
+
+static int by_id(const void *a, const void *b)
+{
+	const struct pending *p = a, *q = b;
+
+	return p->e.id < q->e.id ? -1 : p->e.id > q->e.id;
+}
+
+/* Takes it out; the caller frees it. */
+static struct pending *take(struct pending *p)
+{
+	tdelete(p, &pending.tree, by_id);
+	*(p->older ? &p->older->newer : &pending.oldest) = p->newer;
+	*(p->newer ? &p->newer->older : &pending.newest) = p->older;
+	pending.n--;
+	pending.bytes -= p->len;
+	return p;
+}
+
+/* NULL: its record was lost, or it is none of those that are asked for. */
+static struct pending *recall(uint64_t id)
+{
+	struct pending key = { .e.id = id };
+	void *found = tfind(&key, &pending.tree, by_id);
+
+	return found ? take(*(struct pending **)found) : NULL;
+}
 
 static int remember(const struct opensnoop_event *e, size_t len)
 {
-	struct opensnoop_event *own = malloc(len);
-	size_t i;
+	struct pending *p = malloc(offsetof(struct pending, e) + len);
 
-	for (i = 0; i < pending.n && pending.all[i].e->id != e->id; i++)
-		;
-	if (own && i == pending.room) {
-		size_t room = pending.room ? 2 * pending.room : 16;
-		struct pending *all = reallocarray(pending.all, room, sizeof(*all));
-
-		if (all) {
-			pending.all = all;
-			pending.room = room;
-		}
-	}
-	if (!own || i == pending.room) {
-		free(own);
+	if (!p)
+		return -ENOMEM;
+	memcpy(&p->e, e, len);
+	if (!tsearch(p, &pending.tree, by_id)) {
+		free(p);
 		return -ENOMEM;
 	}
-	memcpy(own, e, len);
-	if (i < pending.n) /* what came of the last one with this id was lost */
-		free(pending.all[i].e);
-	else
-		pending.n++;
-	pending.all[i] = (struct pending){ own, len };
+	p->len = len;
+	p->older = pending.newest;
+	p->newer = NULL;
+	*(p->older ? &p->older->newer : &pending.oldest) = p;
+	pending.newest = p;
+	pending.n++;
+	pending.bytes += len;
 	return 0;
-}
-
-/* The caller frees it. NULL: it was lost, or none of those that are asked for. */
-static struct opensnoop_event *recall(uint64_t id, size_t *len)
-{
-	for (size_t i = 0; i < pending.n; i++) {
-		struct pending p = pending.all[i];
-
-		if (p.e->id != id)
-			continue;
-		pending.all[i] = pending.all[--pending.n];
-		*len = p.len;
-		return p.e;
-	}
-	return NULL;
 }
 
 /* ---- an event ---- */
 
-struct names {
-	char given[OPENSNOOP_NAME_MAX + 8];
-	char path[3 * BK_PATH_MAX];
-};
-
-static void append(char *buf, size_t size, const char *s)
+/* Of the name in a record, with its NUL; 0: there is none. */
+static size_t name_size(const struct opensnoop_event *e)
 {
-	size_t n = strlen(buf);
+	return e->name_len == OPENSNOOP_NO_NAME ? 0 : e->name_len;
+}
 
-	if (n < size - 1)
-		strncat(buf, s, size - n - 1);
+static struct {
+	char given[OPENSNOOP_NAME_MAX + sizeof("...")];
+	char within[BK_PATH_ROOM + 1024];
+	char path[2 * BK_PATH_ROOM + OPENSNOOP_NAME_MAX];
+} names;
+
+static void append(const char *s)
+{
+	size_t n = strlen(names.path);
+
+	snprintf(names.path + n, sizeof(names.path) - n, "%s", s);
+}
+
+/* From our root, if it can be reached from there. */
+static void put_host_path(const struct bk_path *p, const char *data, size_t len)
+{
+	struct bk_path only = *p;
+
+	only.flags &= ~BK_PATH_DELETED;
+	bk_path_text(&only, data, len, names.within, sizeof(names.within));
+	if (!bk_mount_path(p->dev, names.within, names.path, sizeof(names.path)))
+		snprintf(names.path, sizeof(names.path), "(unreachable)%s", names.within);
+	if (p->flags & BK_PATH_DELETED)
+		append(" (deleted)");
 }
 
 /* The path of the file, or that of a directory and the name that begins in it. */
-static const char *full_path(const struct opensnoop_event *e, const struct bk_path *p, const char *names,
-			     size_t len, const char *given, char *buf, size_t size)
+static const char *full_path(const struct opensnoop_event *e)
 {
-	const char *mount, *rest;
-	char within[2 * BK_PATH_MAX];
-	struct bk_path only = *p;
+	const char *data = e->data + name_size(e);
+	size_t len;
 
-	if (!(p->flags & BK_PATH_SET))
-		return given;
-	if (!opt.host || p->flags & (BK_PATH_PSEUDO | BK_PATH_CUT)) {
-		bk_path_text(p, names, len, buf, size);
-	} else {
-		only.flags &= ~BK_PATH_DELETED;
-		bk_path_text(&only, names, len, within, sizeof(within));
-		*buf = 0;
-		if (bk_mount_find(p->dev, within, &mount, &rest)) {
-			append(buf, size, strcmp(mount, "/") || !strcmp(rest, "") ? mount : "");
-			append(buf, size, strcmp(rest, "/") ? rest : "");
-		} else {
-			append(buf, size, "(unreachable)");
-			append(buf, size, within);
-		}
-		if (p->flags & BK_PATH_DELETED)
-			append(buf, size, " (deleted)");
-	}
-	if (p->flags & BK_PATH_OF_FILE)
-		return buf;
-	if (*given != '/' && (!*buf || buf[strlen(buf) - 1] != '/'))
-		append(buf, size, "/");
-	else if (*given == '/' && *buf && buf[strlen(buf) - 1] == '/')
-		buf[strlen(buf) - 1] = 0;
-	append(buf, size, given);
-	return buf;
+	if (!(e->path.flags & BK_PATH_SET))
+		return names.given;
+	if (!opt.host || e->path.flags & (BK_PATH_PSEUDO | BK_PATH_CUT))
+		bk_path_text(&e->path, data, e->path_len, names.path, sizeof(names.path));
+	else
+		put_host_path(&e->path, data, e->path_len);
+	if (e->path.flags & BK_PATH_OF_FILE)
+		return names.path;
+	len = strlen(names.path);
+	if (len && names.path[len - 1] == '/')
+		names.path[len - 1] = 0;
+	append(*names.given == '/' ? "" : "/");
+	append(names.given);
+	return names.path;
 }
 
+/* e is NULL: what came of it is not known. */
 static void show_result(struct shown *s, const struct opensnoop_event *e)
 {
-	if (e->kind == OPENSNOOP_SENT)
+	if (!e || e->kind == OPENSNOOP_SENT)
 		return;
 	s->ret = e->ret;
 	if (e->ret >= 0)
@@ -565,16 +596,20 @@ static bool is_wanted(const struct shown *s)
 	return true;
 }
 
-/* asked: what io_uring was asked for, if that is what done has come of; else the same event. */
+/*
+ * asked: what io_uring was asked for, if that is what done has come of; else the same event. done is NULL: what
+ * came of it is not known.
+ */
 static void show(struct bk_run *run, const struct opensnoop_event *asked, const struct opensnoop_event *done)
 {
-	static const char *const via[OPENSNOOP_KINDS] = { NULL, "open_by_handle_at", "io_uring", "io_uring", "io_uring" };
-	static struct names names;
-	const struct opensnoop_event *where = done->path.flags & BK_PATH_SET ? done : asked;
-	size_t given = asked->name_len == OPENSNOOP_NO_NAME ? 0 : asked->name_len;
+	static const char *const via[OPENSNOOP_KINDS] = {
+		NULL, "open_by_handle_at", "io_uring", "io_uring", "io_uring", "io_uring"
+	};
+	const struct opensnoop_event *where = done && done->path.flags & BK_PATH_SET ? done : asked;
+	size_t given = name_size(asked);
 	struct shown s = {
-		.time = done->time,
-		.latency_ns = done->latency,
+		.time = done ? done->time : asked->time,
+		.latency_ns = done ? done->latency : 0,
 		.pid = asked->pid,
 		.tid = asked->tid,
 		.uid = asked->uid,
@@ -586,19 +621,22 @@ static void show(struct bk_run *run, const struct opensnoop_event *asked, const 
 	};
 
 	memcpy(s.comm, asked->comm, sizeof(s.comm));
+	show_result(&s, done);
 	memcpy(names.given, asked->data, given);
 	names.given[given] = 0;
 	if (!given)
 		strcpy(names.given, "?");
-	show_result(&s, done);
+	if (given == OPENSNOOP_NAME_MAX && s.error == ENAMETOOLONG) {
+		strcat(names.given, "...");
+		s.cut = true;
+	}
 	if (asked->slot && s.has & H_FD) {
 		s.has |= H_DIRECT;
 		s.ret = asked->slot == OPENSNOOP_ANY_SLOT ? done->ret : asked->slot - 1;
 	}
-	s.path = full_path(asked, &where->path, where->data + (where->name_len == OPENSNOOP_NO_NAME ? 0 : where->name_len),
-			   where->path_len, names.given, names.path, sizeof(names.path));
+	s.path = full_path(where);
 	s.name = s.path != names.given && given ? names.given : NULL;
-	s.cut = where->path.flags & BK_PATH_CUT;
+	s.cut |= !!(where->path.flags & BK_PATH_CUT);
 	s.deleted = where->path.flags & BK_PATH_DELETED;
 	s.outside = where->path.flags & BK_PATH_OUTSIDE;
 	s.has |= (s.latency_ns ? H_LATENCY : 0) | (s.cut ? H_CUT : 0) | (s.deleted ? H_DELETED : 0) |
@@ -616,41 +654,77 @@ static bool is_whole(const struct opensnoop_event *e, size_t len)
 
 	if (len < sizeof(*e) || e->kind >= OPENSNOOP_KINDS)
 		return false;
-	name = e->name_len == OPENSNOOP_NO_NAME ? 0 : e->name_len;
-	return name <= OPENSNOOP_NAME_MAX && name + e->path_len <= len - sizeof(*e);
+	name = name_size(e);
+	return name <= OPENSNOOP_NAME_MAX && name + e->path_len <= len - sizeof(*e) &&
+	       e->path_len <= BK_PATH_ROOM + BK_PATH_NAME;
+}
+
+/* No result of it will come any more. */
+static void give_up(struct bk_run *run, struct pending *p)
+{
+	if (opt.failed || opt.min_ns)
+		run->left_out++;
+	else
+		show(run, &p->e, NULL);
+	free(p);
+}
+
+/* The same id: the request before had the same memory, so it is over. */
+static int asked(struct bk_run *run, const struct opensnoop_event *e, size_t len)
+{
+	struct pending *before = recall(e->id);
+
+	if (before)
+		give_up(run, before);
+	while (pending.n && (pending.n == OPENSNOOP_REQUESTS || pending.bytes + len > PENDING_BYTES))
+		give_up(run, take(pending.oldest));
+	return remember(e, len);
+}
+
+static void done(struct bk_run *run, const struct opensnoop_event *e)
+{
+	struct pending *p = recall(e->id);
+
+	if (!p)
+		return;
+	if ((opt.failed && e->ret >= 0) || e->latency < opt.min_ns)
+		run->left_out++;
+	else
+		show(run, &p->e, e);
+	free(p);
 }
 
 static int event(struct bk_run *run, const void *rec, size_t len)
 {
 	const struct opensnoop_event *e = rec;
-	struct opensnoop_event *asked;
-	size_t asked_len;
 
 	if (!is_whole(e, len))
 		return -EPROTO;
 	if (e->kind == OPENSNOOP_ASKED)
-		return remember(e, len);
-	if (e->kind != OPENSNOOP_DONE) {
-		show(run, e, e);
-		return 0;
-	}
-	asked = recall(e->id, &asked_len);
-	if (!asked)
-		return 0;
-	if ((opt.failed && e->ret >= 0) || e->latency < opt.min_ns)
-		run->left_out++;
+		return asked(run, e, len);
+	if (e->kind == OPENSNOOP_DONE)
+		done(run, e);
 	else
-		show(run, asked, e);
-	free(asked);
+		show(run, e, e);
+	return 0;
+}
+
+/* What is asked for and not done at the end. */
+static int report(struct bk_run *run, void *skel, bool last)
+{
+	(void)skel;
+	if (!run->events)
+		return bk_count_report(run, last, "opens", keys[opt.by], count_cols[opt.by + 1]);
+	while (last && pending.n)
+		give_up(run, take(pending.oldest));
 	return 0;
 }
 
 static void fini(struct bk_run *run)
 {
 	(void)run;
-	for (size_t i = 0; i < pending.n; i++)
-		free(pending.all[i].e);
-	free(pending.all);
+	while (pending.n)
+		free(take(pending.oldest));
 	bk_mount_forget();
 	bk_count_close();
 }
@@ -659,13 +733,10 @@ BK_SKEL(opensnoop);
 
 static const char *const probes[] = { "fexit", "tp", NULL };
 
-static const char *const blind[] = {
-	NULL,
-	"opens of 32-bit programs without --compat",
+/* io_uring may be missing, and its tracepoints differ; so may open_by_handle_at. */
+static const char *const optional[] = {
+	"uring_req", "uring_sqe", "uring_done", "uring_failed", "handle__fexit", "begin_handle__fexit", NULL
 };
-
-/* io_uring may be missing, and its tracepoints differ. */
-static const char *const optional[] = { "uring_req", "uring_sqe", "uring_done", NULL };
 
 const struct bk_tool opensnoop_tool = {
 	.name = "opensnoop",
@@ -680,7 +751,6 @@ const struct bk_tool opensnoop_tool = {
 	.needs = BK_NEED_EVENTS,
 	.timestamp = BK_TIME_UNSET, /* none for lines */
 	.probes = probes,
-	.blind = blind,
 	.optional = optional,
 	.opts = opts,
 	.cols = cols,

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <bpf/libbpf.h>
 
@@ -328,10 +329,13 @@ struct bk_path;
 size_t bk_path_text(const struct bk_path *p, const char *names, size_t len, char *buf, size_t size);
 
 /*
- * Where the file systems are mounted for us: a path within one of them (major << 20 | minor) becomes one from our
- * root. mount is our mount point, and path what follows it; false if it is nowhere.
+ * Where we see, from our root, a path within a file system (major << 20 | minor): to buf, with a NUL. False if
+ * it is not to be seen: nowhere mounted, under another mount, or too long.
  */
-bool bk_mount_find(uint32_t dev, const char *within, const char **mount, const char **path);
+bool bk_mount_path(uint32_t dev, const char *within, char *buf, size_t size);
+/* The same in what bk_mount_read() has read, of the format of /proc/PID/mountinfo. */
+bool bk_mount_find(uint32_t dev, const char *within, char *buf, size_t size);
+void bk_mount_read(FILE *file);
 void bk_mount_forget(void);
 
 /* ---- errors (errno.c) ---- */
@@ -448,6 +452,8 @@ struct bk_run {
 int bk_parse_args(struct bk_run *run, int argc, char **argv);
 /* Points to --help, behind the sentence that said what is wrong; returns BK_EXIT_USAGE. */
 int bk_usage(const struct bk_run *run);
+/* Has a struct of the running kernel this member? Of the structs that the programs name; to be asked in attach(). */
+bool bk_kernel_has(const struct bk_run *run, const char *type, const char *member);
 /* Attaches all programs, the typed ones too, of which libbpf does not know; for a tool's own attach(). */
 int bk_attach(struct bk_run *run);
 /*

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 #include "path.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,30 +93,27 @@ size_t bk_path_text(const struct bk_path *p, const char *names, size_t len, char
 
 /* ---- our mounts ---- */
 
-static struct mounts {
+static struct {
+	FILE *file;
 	struct mount {
+		unsigned int id, parent;
 		uint32_t dev;
 		char *root, *point; /* what of the file system is mounted, and where */
 	} *all;
-	size_t n;
-	uint64_t read_ns;
+	size_t n, room;
 } mounts;
 
-enum { READ_AGAIN_NS = 100000000 };
-
-/* In /proc blanks and backslashes are octal: Documentation/filesystems/proc.rst of the kernel, 3.5. */
+/* Blanks and backslashes are octal there: Documentation/filesystems/proc.rst of the kernel, 3.5. */
 static char *unescape(const char *s)
 {
 	char *to = strdup(s), *d = to;
 
-	for (; to && *s; d++) {
-		unsigned int c;
-
-		if (*s == '\\' && sscanf(s + 1, "%3o", &c) == 1) {
-			*d = c;
+	while (to && *s) {
+		if (s[0] == '\\' && strspn(s + 1, "01234567") >= 3) {
+			*d++ = (s[1] - '0') << 6 | (s[2] - '0') << 3 | (s[3] - '0');
 			s += 4;
 		} else {
-			*d = *s++;
+			*d++ = *s++;
 		}
 	}
 	if (to)
@@ -123,50 +121,91 @@ static char *unescape(const char *s)
 	return to;
 }
 
-void bk_mount_forget(void)
+static void forget_all(void)
 {
 	for (size_t i = 0; i < mounts.n; i++) {
 		free(mounts.all[i].root);
 		free(mounts.all[i].point);
 	}
+	mounts.n = 0;
+}
+
+void bk_mount_forget(void)
+{
+	forget_all();
 	free(mounts.all);
+	if (mounts.file)
+		fclose(mounts.file);
 	memset(&mounts, 0, sizeof(mounts));
 }
 
-static void add_mount(uint32_t dev, const char *root, const char *point)
+static void add_mount(struct mount m)
 {
-	struct mount m = { dev, unescape(root), unescape(point) }, *all;
+	if (m.root && m.point && mounts.n == mounts.room) {
+		size_t room = mounts.room ? 2 * mounts.room : 64;
+		struct mount *all = reallocarray(mounts.all, room, sizeof(*all));
 
-	all = reallocarray(mounts.all, mounts.n + 1, sizeof(*all));
-	if (!all || !m.root || !m.point) {
+		if (all) {
+			mounts.all = all;
+			mounts.room = room;
+		}
+	}
+	if (!m.root || !m.point || mounts.n == mounts.room) {
 		free(m.root);
 		free(m.point);
-		mounts.all = all ? all : mounts.all;
 		return;
 	}
-	mounts.all = all;
 	mounts.all[mounts.n++] = m;
 }
 
-static void read_mounts(void)
+/* ID PARENT MAJOR:MINOR ROOT POINT ..., with a blank between them; other white space is part of a name */
+static void read_line(char *line)
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
 	unsigned int major, minor;
-	char *line = NULL, *root, *point;
+	struct mount m;
+	char *rest, *root, *point;
+	int at = 0;
+
+	if (sscanf(line, "%u %u %u:%u%n", &m.id, &m.parent, &major, &minor, &at) != 4 || line[at] != ' ')
+		return;
+	rest = line + at + 1;
+	root = strsep(&rest, " ");
+	point = strsep(&rest, " ");
+	if (!rest)
+		return;
+	m.dev = major << 20 | minor;
+	m.root = unescape(root);
+	m.point = unescape(point);
+	add_mount(m);
+}
+
+void bk_mount_read(FILE *file)
+{
+	char *line = NULL;
 	size_t size = 0;
 
-	bk_mount_forget();
-	mounts.read_ns = bk_now();
-	while (f && getline(&line, &size, f) > 0) {
-		if (sscanf(line, "%*u %*u %u:%u %ms %ms", &major, &minor, &root, &point) != 4)
-			continue;
-		add_mount(major << 20 | minor, root, point);
-		free(root);
-		free(point);
-	}
+	forget_all();
+	while (getline(&line, &size, file) > 0)
+		read_line(line);
 	free(line);
-	if (f)
-		fclose(f);
+}
+
+/* The kernel says by POLLPRI that it has changed since it was last asked. */
+static void read_if_changed(void)
+{
+	struct pollfd p = { .events = POLLPRI };
+
+	if (mounts.file) {
+		p.fd = fileno(mounts.file);
+		if (poll(&p, 1, 0) <= 0)
+			return;
+		rewind(mounts.file);
+	} else {
+		mounts.file = fopen("/proc/self/mountinfo", "re");
+		if (!mounts.file)
+			return;
+	}
+	bk_mount_read(mounts.file);
 }
 
 /* What is left of a path behind a directory that it is in; NULL: it is in another one. */
@@ -179,29 +218,60 @@ static const char *behind(const char *path, const char *dir)
 	return path + n;
 }
 
-static bool find(uint32_t dev, const char *within, const char **mount, const char **path)
+static const struct mount *parent_of(const struct mount *m)
 {
-	const struct mount *best = NULL;
-
-	/* of several, the one that shows most of the file system */
-	for (const struct mount *m = mounts.all; m < mounts.all + mounts.n; m++)
-		if (m->dev == dev && behind(within, m->root) &&
-		    (!best || strlen(m->root) < strlen(best->root)))
-			best = m;
-	if (!best)
-		return false;
-	*mount = best->point;
-	*path = behind(within, best->root);
-	return true;
+	for (size_t i = 0; i < mounts.n; i++)
+		if (mounts.all[i].id == m->parent && &mounts.all[i] != m)
+			return &mounts.all[i];
+	return NULL;
 }
 
-bool bk_mount_find(uint32_t dev, const char *within, const char **mount, const char **path)
+/* Does another mount lie over the way to a path, which is in this one? */
+static bool is_covered(const struct mount *m, const char *path)
 {
-	if (mounts.read_ns && find(dev, within, mount, path))
-		return true;
-	/* it may be new; but what is never found shall not be looked for each time */
-	if (mounts.read_ns && bk_now() - mounts.read_ns < READ_AGAIN_NS)
-		return false;
-	read_mounts();
-	return find(dev, within, mount, path);
+	const struct mount *on_the_way = NULL;
+
+	for (size_t depth = 0; m && depth <= mounts.n; depth++) {
+		for (const struct mount *c = mounts.all; c < mounts.all + mounts.n; c++)
+			if (c->parent == m->id && c != m && c != on_the_way && behind(path, c->point))
+				return true;
+		on_the_way = m;
+		path = m->point;
+		m = parent_of(m);
+	}
+	return false;
+}
+
+static bool join(char *buf, size_t size, const char *point, const char *rest)
+{
+	int n;
+
+	if (!strcmp(rest, "/"))
+		rest = "";
+	if (!strcmp(point, "/") && *rest)
+		point = "";
+	n = snprintf(buf, size, "%s%s", point, rest);
+	return n > 0 && (size_t)n < size;
+}
+
+bool bk_mount_find(uint32_t dev, const char *within, char *buf, size_t size)
+{
+	const struct mount *best = NULL;
+	const char *rest;
+
+	/* of several, the one that shows most of the file system */
+	for (const struct mount *m = mounts.all; m < mounts.all + mounts.n; m++) {
+		rest = m->dev == dev ? behind(within, m->root) : NULL;
+		if (!rest || (best && strlen(m->root) >= strlen(best->root)))
+			continue;
+		if (join(buf, size, m->point, rest) && !is_covered(m, buf))
+			best = m;
+	}
+	return best && join(buf, size, best->point, behind(within, best->root));
+}
+
+bool bk_mount_path(uint32_t dev, const char *within, char *buf, size_t size)
+{
+	read_if_changed();
+	return bk_mount_find(dev, within, buf, size);
 }

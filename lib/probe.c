@@ -134,6 +134,23 @@ static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opt
 	return 0;
 }
 
+bool bk_kernel_has(const struct bk_run *run, const char *type, const char *member)
+{
+	struct btf *btf = btf__parse(run->probe->path, NULL);
+	const struct btf_type *t;
+	bool has = false;
+	int id;
+
+	if (!btf)
+		return false;
+	id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
+	t = id > 0 ? btf__type_by_id(btf, id) : NULL;
+	for (int i = 0; t && i < btf_vlen(t); i++)
+		has |= !strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), member);
+	btf__free(btf);
+	return has;
+}
+
 int bk_probe_attach(struct bpf_object_skeleton *skeleton)
 {
 	for (int i = 0; i < skeleton->prog_cnt; i++) {

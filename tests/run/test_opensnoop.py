@@ -1,0 +1,353 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""opensnoop shows each open of a known workload, once, as it was: by each rung, with each kind of path."""
+import collections
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import platform
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+from conftest import Tool, leftovers
+
+SKIP = 77                                           # status of tests/workload/openers
+KERNEL = os.environ.get("BPFKIT_KERNEL", "")        # in a guest of tests/vm
+RESULTS_OF_URING = not KERNEL.startswith("5.10")    # from 5.19 on
+ERESTARTSYS = 512
+X86 = platform.machine() == "x86_64"
+ODD = "new\nline \x1b[31m tab\t \u202eback ü \\ \"quoted\""
+ALL_BYTES = bytes(set(range(1, 256)) - {ord("/")})
+LONG = "n" * 255
+FAR = "/".join(str(i % 10) + "f" * 199 for i in range(19))
+RUNGS = {"fexit": ["--probe", "fexit"], "tp": ["--probe", "tp"], "tp --compat": ["--probe", "tp", "--compat"]}
+MODES = {"plain": [], "-F": ["-F"], "--host-path": ["--host-path"]}
+
+
+# ---- a place in mounts of our own ----
+
+class Paths:
+    def __init__(self, base):
+        self.base = base
+
+    def __truediv__(self, name):
+        return os.path.join(str(self.base), name)
+
+
+class World(Paths):
+    """Files in a mount namespace, which ends with the process that holds it."""
+
+    def __init__(self, base):
+        super().__init__(base)
+        base.mkdir()
+        self.holder = subprocess.Popen(["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0"; echo; read x', base],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self.holder.stdout.readline()
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.mkdir("dir/sub", "from", "bind", "lower", "upper", "work", "merged", "kept")
+        for name in ("file", "dir/file", "dir/sub/file", "from/file", "lower/file"):
+            self.write(name)
+        self.mount("--bind", "from", "bind")
+        self.command("mount", "-t", "overlay", "-o",
+                     f"lowerdir={self / 'lower'},upperdir={self / 'upper'},workdir={self / 'work'}", "none", self / "merged")
+
+    def close(self):
+        self.holder.communicate()
+
+    def outside(self, name):
+        """The same from the namespace of the test."""
+        path = name if isinstance(name, bytes) else os.fsencode(name)
+        return b"/proc/%d/root%s/%s" % (self.holder.pid, bytes(self.base), path)
+
+    def enter(self):
+        fd = os.open(f"/proc/{self.holder.pid}/ns/mnt", os.O_RDONLY)
+        if self.libc.setns(fd, 0x20000):        # CLONE_NEWNS
+            raise OSError(ctypes.get_errno(), "setns")
+
+    def command(self, *words, **options):
+        return subprocess.run([str(word) if not isinstance(word, bytes) else word for word in words],
+                              preexec_fn=self.enter, check=True, **options)
+
+    def mount(self, how, what, where):
+        self.command("mount", how, self / what, self / where)
+
+    def mkdir(self, *names):
+        for name in names:
+            os.makedirs(self.outside(name), exist_ok=True)
+
+    def write(self, name, text="text"):
+        with open(self.outside(name), "w") as out:
+            out.write(text)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    world = World(tmp_path_factory.mktemp("opens") / "world")
+    yield world
+    world.close()
+
+
+# ---- the truth: what the workload does, and what is to be seen of it ----
+
+class Row:
+    """
+    Arguments of tests/workload/openers, and what the record of it is to have; what only some modes have is a dict
+    by their names. count: so many records; 0: it is not seen.
+    """
+
+    def __init__(self, *args, name=None, path=None, full=None, host=None, error=None, prepare=None, count=1, **members):
+        self.args, self.error, self.prepare, self.count = args, error, prepare, count
+        self.name = args[-1] if name is None else name
+        self.path = {"plain": path or self.name, "-F": full or path or self.name, "--host-path": host or full or path or self.name}
+        self.members = {"flags": ["O_RDONLY"], **members}
+
+
+def rows(w):
+    creat = ["O_WRONLY", "O_CREAT", "O_TRUNC"]
+    create = {"flags": ["O_RDWR", "O_CREAT", "O_NOFOLLOW", "O_CLOEXEC"], "mode": "0640"}
+    file, none, fifo = w / "file", w / "none", w / "fifo"
+    deep = "/".join(f"d{i}" for i in range(40))
+    deeper = "/".join("y" * 130)
+    room = 4095 - len(w / "x")
+    dots = "./" * (room // 2) + "/" * (room % 2)
+    uring = {"via": "io_uring"}
+    unknown = {"name": "", "path": "?"}
+
+    def with_file(name):
+        def prepare():
+            w.mkdir(os.path.dirname(name))
+            w.write(name)
+        return prepare
+
+    def with_fifo():
+        if not os.path.exists(w.outside("fifo")):
+            os.mkfifo(w.outside("fifo"))
+
+    return {
+        "open": Row("open", file, flags=["O_RDONLY", "O_CLOEXEC"]),
+        "open, ENOENT": Row("open", none, error="ENOENT", flags=["O_RDONLY", "O_CLOEXEC"]),
+        "openat": Row("openat", w / "new", **create),
+        "openat, EISDIR": Row("openat", w / "dir", error="EISDIR", **create),
+        "openat, ENOTDIR": Row("dirfd", w / "dir", "file/x", full=w / "dir/file/x", error="ENOTDIR", dirfd=3),
+        "dirfd": Row("dirfd", w / "dir", "sub/../sub/file", full=w / "dir/sub/file", dirfd=3),
+        "dirfd, ENOENT": Row("dirfd", w / "dir", "sub/none", full=w / "dir/sub/none", dirfd=3, error="ENOENT"),
+        "dirfd, absolute": Row("dirfd", w / "dir", file, dirfd=3),
+        "cwd": Row("cwd", w / "dir", "sub/file", full=w / "dir/sub/file"),
+        "cwd, ENOENT": Row("cwd", w / "dir", "none", full=w / "dir/none", error="ENOENT"),
+        "empty name": Row("cwd", w / "dir", "", full=w / "dir/", error="ENOENT"),
+        "openat2 in root": Row("in-root", w / "dir", "/sub/file", full=w / "dir/sub/file", dirfd=3),
+        "openat2 in root, ENOENT": Row("in-root", w / "dir", "/sub/none", full=w / "dir/sub/none", error="ENOENT", dirfd=3),
+        "openat2, EINVAL": Row("wrong-how", file, error="EINVAL"),
+        "openat2, wrong size": Row("small-how", file, error="EINVAL"),
+        "creat": Row("creat", w / "created", flags=creat, mode="0640"),
+        "open_by_handle_at": Row("handle", w / "dir", "file", **unknown, full=w / "dir/file", dirfd=3,
+                                 via="open_by_handle_at"),
+        "open_by_handle_at, EINVAL": Row("wrong-handle", **unknown, error="EINVAL", via="open_by_handle_at"),
+        "thread": Row("thread", w / "by a thread", **create),
+        "closed at once": Row("close", file),
+        "first touch": Row("page", w / "name", name=file, prepare=lambda: w.write("name", file)),
+        "bad pointer": Row("bad-pointer", **unknown, error="EFAULT"),
+        "NULL": Row("null", **unknown, error="EFAULT"),
+        "end of a page": Row("end-of-page", file),
+        "chroot": Row("chroot", w / "dir", "/sub/file", host=w / "dir/sub/file"),
+        "chroot, ENOENT": Row("chroot", w / "dir", "/sub/none", host=w / "dir/sub/none", error="ENOENT"),
+        "out of a chroot": Row("out-of-chroot", w / "from", w / "dir", "file", full=f"(unreachable){w / 'from/file'}",
+                               host=w / "from/file", unreachable={"-F": True}),
+        "container": Row("container", w / "merged", "/file", host=w / "merged/file"),
+        "container, ENOENT": Row("container", w / "merged", "/none", host=w / "merged/none", error="ENOENT"),
+        "bind mount": Row("open", w / "bind/file", host=w / "from/file", flags=["O_RDONLY", "O_CLOEXEC"]),
+        "overlay": Row("open", w / "merged/file", flags=["O_RDONLY", "O_CLOEXEC"]),
+        "link": Row("open", w / "link", full=file, flags=["O_RDONLY", "O_CLOEXEC"],
+                    prepare=lambda: os.path.lexists(w.outside("link")) or os.symlink(file, w.outside("link"))),
+        "deleted directory": Row("deleted-directory", w / "gone", "x", full=f"{w / 'gone'} (deleted)/x", error="ENOENT",
+                                 flags=["O_RDONLY", "O_CREAT"], mode="0640", deleted={"-F": True, "--host-path": True},
+                                 prepare=lambda: w.mkdir("gone")),
+        "deleted file": Row("deleted-file", w / "short", name="/proc/self/fd/3", full=f"{w / 'short'} (deleted)",
+                            deleted={"-F": True, "--host-path": True}, prepare=with_file("short")),
+        "pipe": Row("pipe", name="/proc/self/fd/3", full="PIPE"),
+        "memory": Row("memory", name="/proc/self/fd/3", full="/memfd:in memory (deleted)"),
+        "O_TMPFILE": Row("tmpfile", w / "dir", full=re.compile(re.escape(w / "dir/#") + r"\d+ \(deleted\)"),
+                         flags=["O_RDWR", "O_TMPFILE"], mode="0640", deleted={"-F": True, "--host-path": True}),
+        "255 bytes": Row("openat", w / LONG, **create),
+        "256 bytes": Row("openat", w / (LONG + "n"), error="ENAMETOOLONG", **create),
+        "4095 bytes": Row("openat", w / (dots + "x"), full=w / "x", **create),
+        "5000 bytes": Row("openat", "/" + "x" * 5000, error="ENAMETOOLONG", name="/" + "x" * 4094 + "...", path_cut=True, **create),
+        "40 deep": Row("open", w / f"{deep}/file", flags=["O_RDONLY", "O_CLOEXEC"], prepare=with_file(f"{deep}/file")),
+        "130 deep": Row("open", w / f"{deeper}/file", flags=["O_RDONLY", "O_CLOEXEC"], prepare=with_file(f"{deeper}/file"),
+                        full=re.compile(r"\.\.\.(/y){125,127}/file"), path_cut={"-F": True, "--host-path": True}),
+        "far": Row("chain", f"{w.base}//{FAR}", "file", full=w / f"{FAR}/file", dirfd=4, prepare=with_file(f"{FAR}/file")),
+        "far, ENOENT": Row("chain", f"{w.base}//{FAR}", LONG, full=w / f"{FAR}/{LONG}", dirfd=4, error="ENOENT"),
+        "odd characters": Row("openat", w / ODD, **create),
+        "all bytes": Row("openat", os.fsencode(w / "") + ALL_BYTES, **create),
+        "all bytes, ENOENT": Row("dirfd", w / "dir", ALL_BYTES, full=os.fsencode(w / "dir/") + ALL_BYTES, error="ENOENT", dirfd=3),
+        "interrupted": Row("interrupted", fifo, error="ERESTARTSYS", prepare=with_fifo),
+        "waited": Row("waited", fifo, "150", name=fifo, prepare=with_fifo),
+        "int 0x80 open": Row("compat-open", w / "by a 32-bit call", flags=["O_RDWR", "O_CREAT"], mode="0640"),
+        "int 0x80 openat": Row("compat-openat", w / "dir", "sub/file", full=w / "dir/sub/file", dirfd=3),
+        "int 0x80 openat, ENOENT": Row("compat-openat", w / "dir", "sub/none", full=w / "dir/sub/none", dirfd=3, error="ENOENT"),
+        "io_uring": Row("uring", file, **uring, flags=["O_RDONLY", "O_CLOEXEC"]),
+        "io_uring, ENOENT": Row("uring", none, **uring, flags=["O_RDONLY", "O_CLOEXEC"], error="ENOENT"),
+        "io_uring, by a thread of the kernel": Row("uring-async", w / "async", **uring, flags=["O_RDWR", "O_CREAT"], mode="0640"),
+        "io_uring, dirfd": Row("uring-dirfd", w / "dir", "sub/file", full=w / "dir/sub/file", dirfd=3, **uring),
+        "io_uring, dirfd, ENOENT": Row("uring-dirfd", w / "dir", "none", full=w / "dir/none", dirfd=3, error="ENOENT", **uring),
+        "io_uring, openat2 in root": Row("uring-in-root", w / "dir", "/sub/file", full=w / "dir/sub/file", dirfd=3, **uring),
+        "io_uring, 255 bytes": Row("uring-async", w / ("u" * 255), **uring, flags=["O_RDWR", "O_CREAT"], mode="0640"),
+        "io_uring, many": Row("uring-many", file, "23", name=file, count=23, **uring),
+        "io_uring, direct": Row("uring-direct", file, "3", name=file, direct=True, **uring),
+        "io_uring, any direct": Row("uring-direct", file, "0", name=file, direct=True, **uring),
+        "io_uring, cancelled": Row("uring-link", file, error="ECANCELED", **uring),
+        "io_uring, not told": Row("uring-skip", file, **uring),
+        "io_uring, no room": Row("uring-overflow", file, count=256, **uring),
+        "io_uring, bad pointer": Row("uring-bad-pointer", **unknown, error="EFAULT", **uring),
+        "io_uring, 5000 bytes": Row("uring", "/" + "x" * 5000, error="ENAMETOOLONG", name="/" + "x" * 4094 + "...",
+                                    path_cut=True, **uring, flags=["O_RDONLY", "O_CLOEXEC"]),
+    }
+
+
+NAMES = list(rows(Paths("/")))
+
+# What a rung cannot see: the man page says so.
+NOT_SEEN = {
+    "fexit": ["openat2, wrong size"],
+    "tp": ["int 0x80 open", "int 0x80 openat", "int 0x80 openat, ENOENT"],
+    "tp --compat": [],
+}
+if not RESULTS_OF_URING:
+    for names in NOT_SEEN.values():
+        names += ["io_uring, bad pointer", "io_uring, 5000 bytes", "io_uring, not told"]
+
+
+class Seen:
+    """What one run of the tool has shown of all rows: name -> (row, what the workload said, records)."""
+
+    def __init__(self, world, workload, rung, mode):
+        self.refused = None
+        tool = Tool("opensnoop", "--json", "-n", "openers", "--buffer", "4M", *RUNGS[rung], *MODES[mode],
+                    preexec_fn=world.enter)
+        try:
+            tool.wait_attached()
+            self.made = {name: self.make(world, row, workload) for name, row in rows(world).items()}
+            tool.stop()
+            assert tool.process.returncode == 0 and not tool.stderr, tool.stderr
+            assert tool.records[-1]["lost"] == 0
+            tool.assert_inert()
+            self.start, self.records = tool.start, collections.defaultdict(list)
+            for record in tool.of("open"):
+                self.records[record["pid"]].append(record)
+        except AssertionError as error:
+            if tool.process.returncode != 3:
+                raise
+            self.refused = str(error)
+        finally:
+            tool.close()
+
+    @staticmethod
+    def make(world, row, workload):
+        if row.prepare:
+            row.prepare()
+        process = subprocess.Popen([workload, *row.args], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                   preexec_fn=world.enter)
+        out, said = process.communicate()
+        return row, process, out, said.decode()
+
+    def of(self, name):
+        """(row, what the workload said, records): those of what it did behind its marker."""
+        row, process, out, said = self.made[name]
+        if process.returncode == SKIP or name.startswith("int 0x80") and process.returncode == -signal.SIGSEGV:
+            pytest.skip(said.strip() or "this kernel has no 32-bit system calls")
+        assert process.returncode == 0, said
+        records = self.records[process.pid]
+        marks = [i for i, record in enumerate(records) if record.get("name", record["path"]) == "/marker"]
+        assert len(marks) == 1, records
+        return row, {**json.loads(out), "said": said, "pid": process.pid}, records[marks[0] + 1:]
+
+
+PASSES = [(rung, mode) for rung in RUNGS for mode in MODES]
+
+
+@pytest.fixture(scope="module")
+def openers(tmp_path_factory):
+    out = tmp_path_factory.getbasetemp() / "openers"
+    source = os.path.join(os.path.dirname(__file__), "../workload/openers.c")
+    subprocess.run(["cc", "-O2", "-pthread", "-o", out, source], check=True)
+    return out
+
+
+@pytest.fixture(scope="module")
+def passes(world, openers):
+    return {}
+
+
+@pytest.fixture(params=PASSES, ids=[" ".join(words) for words in PASSES])
+def seen(request, world, openers, passes):
+    if request.param not in passes:
+        passes[request.param] = Seen(world, openers, *request.param)
+    if passes[request.param].refused:
+        pytest.skip(passes[request.param].refused)
+    return passes[request.param], *request.param
+
+
+def same(value, shown, hexed):
+    """Is it shown so? Bytes are, exactly, as hexadecimal digits."""
+    if isinstance(value, bytes):
+        return bytes.fromhex(hexed or "") == value
+    return not hexed and (value.fullmatch(shown) is not None if isinstance(value, re.Pattern) else shown == value)
+
+
+def assert_result(row, record, said):
+    if row.error:
+        number = ERESTARTSYS if row.error == "ERESTARTSYS" else getattr(errno, row.error)
+        assert (record["error"], record["errno"]) == (row.error, number) and "fd" not in record
+        assert said["ret"] == -(errno.EINTR if number == ERESTARTSYS else number)
+        return
+    assert "error" not in record and "errno" not in record
+    if row.args[0] == "uring-direct":
+        assert record["fd"] == (int(row.args[2]) - 1 if int(row.args[2]) else said["ret"])
+    elif row.count == 1:
+        assert record["fd"] == said["ret"] >= 0
+    else:
+        assert record["fd"] > 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_row(seen, name):
+    seen, rung, mode = seen
+    row, said, records = seen.of(name)
+    if name in NOT_SEEN[rung]:
+        assert not records
+        return
+    assert len(records) == row.count
+    results = [record for record in records if "fd" in record or "errno" in record]
+    if row.args[0].startswith("uring") and not RESULTS_OF_URING or row.args[0] == "uring-skip":
+        assert not results
+    elif row.args[0] == "uring-overflow":
+        assert 128 <= len(results) < row.count
+    else:
+        assert len(results) == row.count
+    for record in results:
+        assert_result(row, record, said)
+    path = said["said"] if row.path[mode] == "PIPE" else row.path[mode]
+    for record in records:
+        assert same(path, record["path"], record.get("path_hex")), (path, record)
+        if mode != "plain" and row.path["plain"] != "?":
+            assert same(row.name, record.get("name", path), record.get("name_hex"))
+        else:
+            assert "name" not in record
+        assert (record["pid"], record["tid"], record["comm"]) == (said["pid"], said["tid"], "openers")
+        for member in ("flags", "mode", "dirfd", "via", "direct", "path_cut", "deleted", "unreachable"):
+            value = row.members.get(member)
+            value = value.get(mode) if isinstance(value, dict) else value
+            assert record.get(member) == value, (member, record)
+
+
+def test_what_is_not_seen_is_said(seen):
+    seen, rung, _ = seen
+    parts = ["opens of 32-bit programs without --compat"] * (rung == "tp")
+    parts += ["what comes of opens by io_uring, and those that are refused at once"] * (not RESULTS_OF_URING)
+    assert seen.start.get("cannot_see") == (", ".join(parts) or None)
+    assert seen.start["probe"] == rung.split()[0]

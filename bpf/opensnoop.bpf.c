@@ -277,7 +277,7 @@ static __always_inline void count(const struct open *o, struct task_struct *task
 		key.number = bk_tgid_of(bk_current_is_typed(), task);
 		break;
 	default:
-		key.number = o->ret < 0 ? -o->ret : 0;
+		key.number = o->kind == OPENSNOOP_SENT ? OPENSNOOP_UNKNOWN : o->ret < 0 ? -o->ret : 0;
 	}
 	bk_count(&key);
 }
@@ -330,13 +330,9 @@ static __always_inline u64 latency(void)
 
 /* ---- the call has returned ---- */
 
-static __always_inline int returned(struct open *o)
+/* After bk_want_current(): most opens that are left out are those of others, and cost no more than that. */
+static __always_inline int returned(struct open *o, struct task_struct *task)
 {
-	struct task_struct *task = bk_current();
-
-	o->latency = latency();
-	if (!bk_want_current(task))
-		return 0;
 	if (!want_flags(o) || !want_result(o)) {
 		bk_leave_out();
 		return 0;
@@ -350,31 +346,33 @@ static __always_inline int returned(struct open *o)
 SEC("fexit/do_sys_openat2")
 int open__fexit(u64 *ctx)
 {
+	struct open o = { .kind = OPENSNOOP_CALL, .latency = latency() };
 	struct open_how *how = (void *)ctx[2];
-	struct open o = {
-		.name = (void *)ctx[1],
-		.ret = (s32)ctx[3],
-		.dfd = ctx[0],
-		.flags = how->flags,
-		.mode = how->mode,
-		.resolve = how->resolve,
-		.kind = OPENSNOOP_CALL,
-	};
+	struct task_struct *task = bk_current();
 
-	return returned(&o);
+	if (!bk_want_current(task))
+		return 0;
+	o.name = (void *)ctx[1];
+	o.ret = (s32)ctx[3];
+	o.dfd = ctx[0];
+	o.flags = how->flags;
+	o.mode = how->mode;
+	o.resolve = how->resolve;
+	return returned(&o, task);
 }
 
 SEC("fexit/do_handle_open")
 int handle__fexit(u64 *ctx)
 {
-	struct open o = {
-		.ret = (s32)ctx[3],
-		.dfd = ctx[0],
-		.flags = ctx[2],
-		.kind = OPENSNOOP_HANDLE,
-	};
+	struct open o = { .kind = OPENSNOOP_HANDLE, .latency = latency() };
+	struct task_struct *task = bk_current();
 
-	return returned(&o);
+	if (!bk_want_current(task))
+		return 0;
+	o.ret = (s32)ctx[3];
+	o.dfd = ctx[0];
+	o.flags = ctx[2];
+	return returned(&o, task);
 }
 
 SEC("fentry/do_sys_openat2")
@@ -450,13 +448,17 @@ static __always_inline u32 find_call(const volatile int numbers[OPENSNOOP_CALLS]
 SEC("tp")
 int call__tp(struct trace_event_raw_sys_exit *ctx)
 {
-	struct open o = { .ret = ctx->ret };
+	struct open o = { .ret = ctx->ret, .latency = latency() };
+	struct task_struct *task = bk_current();
+	struct pt_regs *regs;
 	s32 nr = ctx->id;
-	struct pt_regs *regs = bk_user_regs(bk_current(), nr);
 
+	if (!bk_want_current(task))
+		return 0;
+	regs = bk_user_regs(task, nr);
 	if (regs)
 		take_arguments(&o, find_call(config.numbers, nr), bk_regs_are_typed(), regs, false);
-	return returned(&o);
+	return returned(&o, task);
 }
 
 SEC("tp")
@@ -480,12 +482,17 @@ int compat__tp(u64 *ctx)
 {
 	struct pt_regs *regs = (void *)ctx[0];
 	struct open o = { .ret = (s32)ctx[1], .compat = true };
+	struct task_struct *task;
 	u32 call = compat_call(regs);
 
 	if (call == OPENSNOOP_CALLS)
 		return 0;
+	o.latency = latency();
+	task = bk_current();
+	if (!bk_want_current(task))
+		return 0;
 	take_arguments(&o, call, true, regs, true);
-	return returned(&o);
+	return returned(&o, task);
 }
 
 SEC("tp_btf/sys_enter")
@@ -560,6 +567,15 @@ static __always_inline const char *uring_name(const void *open)
 	return name;
 }
 
+/*
+ * Is what it asks for put together with what comes of it? Without lines there is nobody to do that: by error the
+ * result counts, by anything else the request.
+ */
+static __always_inline bool is_matched(const struct open *o)
+{
+	return o->kind == OPENSNOOP_ASKED && (!config.by || config.by == OPENSNOOP_BY_ERRNO);
+}
+
 static __always_inline int uring_taken(struct io_kiocb *req)
 {
 	/* a request begins with what is particular to its kind */
@@ -578,16 +594,17 @@ static __always_inline int uring_taken(struct io_kiocb *req)
 	o.slot = uring_slot(open);
 	o.name = uring_name(open);
 	o.ret = -1; /* not known yet: a path is that of the directory */
-	if (!want_flags(&o) || (o.kind == OPENSNOOP_SENT && (config.failed || config.min_ns))) {
+	if (!want_flags(&o) || (!is_matched(&o) && (config.failed || config.min_ns))) {
 		bk_leave_out();
 		return 0;
 	}
-	if (o.kind == OPENSNOOP_ASKED) {
+	if (is_matched(&o)) {
 		if (config.latency)
 			now = bpf_ktime_get_ns();
 		bpf_map_update_elem(&requests, &o.id, &now, BPF_ANY);
 	}
-	send(&o, task);
+	if (config.by != OPENSNOOP_BY_ERRNO || !is_matched(&o))
+		send(&o, task);
 	return 0;
 }
 
@@ -675,6 +692,11 @@ int uring_done(u64 *ctx)
 	bk_read(&ret, sizeof(ret), &req->cqe.res);
 	o.slot = uring_slot((void *)req);
 	o.ret = ret;
+	/* otherwise the reader looks at it, who knows what was asked for */
+	if (config.by && !want_result(&o)) {
+		bk_leave_out();
+		return 0;
+	}
 	task = bk_current();
 	send(&o, task);
 	return 0;

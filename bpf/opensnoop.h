@@ -41,7 +41,10 @@ enum opensnoop_by {
 	OPENSNOOP_BY_ERRNO,
 };
 
-enum { OPENSNOOP_KEY_MAX = 247 }; /* of a name that is a key, without a NUL */
+enum {
+	OPENSNOOP_KEY_MAX = 247,   /* of a name that is a key, without a NUL */
+	OPENSNOOP_UNKNOWN = 0xffff, /* no error, but that it is not known */
+};
 
 /* Its keys. */
 union opensnoop_key {

@@ -315,11 +315,12 @@ static __always_inline int begin(void)
 
 static __always_inline u64 latency(void)
 {
-	u32 tid = bpf_get_current_pid_tgid();
 	u64 *began, ns;
+	u32 tid;
 
 	if (!config.latency)
 		return 0;
+	tid = bpf_get_current_pid_tgid();
 	began = bpf_map_lookup_elem(&calls, &tid);
 	if (!began)
 		return 0;

@@ -142,6 +142,60 @@ def test_shape(seen, name):
         assert last["args"] == shape.args and "args_hex" not in last
 
 
+# ---- what the kernel does by itself, which is a setting of the whole machine ----
+
+IN_A_GUEST = pytest.mark.skipif("BPFKIT_KERNEL" not in os.environ,
+                                reason="changes a setting of the whole machine: only in a guest of tests/vm")
+
+
+@contextlib.contextmanager
+def written(path, text):
+    """A file of the kernel's has another content for a while."""
+    path = pathlib.Path(path)
+    before = path.read_text()
+    path.write_text(text)
+    try:
+        yield
+    finally:
+        path.write_text(before)
+
+
+@IN_A_GUEST
+def test_started_by_the_kernel(run):
+    """The kernel executes what shall take a core dump; no process has called for that."""
+    tool = run("execsnoop", "--json", "--comm", "true")
+    with written("/proc/sys/kernel/core_pattern", f"|{TRUE} crashed %P"):
+        crashed = subprocess.Popen(["/bin/sh", "-c", "kill -SEGV $$"])
+        assert crashed.wait() == -signal.SIGSEGV
+        wait_until(lambda: tool.of("exec"), 20)
+    tool.stop()
+    helper, = tool.of("exec")
+    assert (helper["file"], helper["args"]) == (TRUE, ["crashed", str(crashed.pid)]) and "tid" not in helper
+
+
+@IN_A_GUEST
+@pytest.mark.parametrize("flags", ["", "P"])
+def test_binfmt_misc(run, execs, tmp_path, flags):
+    """What the kernel is told to execute by an interpreter is shown with its own arguments."""
+    folder = pathlib.Path("/proc/sys/fs/binfmt_misc")
+    if not (folder / "register").exists() and subprocess.run(
+            ["mount", "-t", "binfmt_misc", "none", folder], capture_output=True).returncode:
+        pytest.skip("this kernel has no binfmt_misc")
+    kept = flags == "P" and tuple(map(int, os.uname().release.split(".")[:2])) < (5, 12)
+    program = tmp_path / "program"
+    program.write_text("bpfkit-test\n")
+    program.chmod(0o755)
+    (folder / "register").write_text(f":bpfkit:M::bpfkit-test::{TRUE}:{flags}\n")
+    try:
+        tool = trace(run, "--json", "-P", os.getpid(), commands=[[execs, "execve", str(program), "zero", "one", "two"]])
+    finally:
+        (folder / "bpfkit").write_text("-1\n")
+    last = tool.of("exec")[-1]
+    assert (last["file"], last["interpreter"], last["comm"]) == (str(program), TRUE, "program")
+    # before 5.12 the kernel does not tell that it has kept argv[0], see CAVEATS
+    assert last["args"] == (["zero"] if kept else []) + ["one", "two"]
+
+
 def trace(run, *args, commands=()):
     tool = run("execsnoop", *args)
     for command in commands:

@@ -35,6 +35,7 @@
 enum { SKIP = 77, LOW = 1 << 20 };
 
 static char **arguments;
+static char *volatile unreadable = (char *)8;
 static char *const nothing[] = { NULL };
 
 static void *in_thread(void *file)
@@ -148,9 +149,9 @@ int main(int argc, char **argv)
 	else if (!strcmp(kind, "compatat"))
 		compat(argv[2], true);
 	else if (!strcmp(kind, "pointers"))
-		execve(argv[2], (char *[]){ argv[3], (char *)8, (char *)8, NULL }, nothing);
+		execve(argv[2], (char *[]){ argv[3], unreadable, unreadable, NULL }, nothing);
 	else if (!strcmp(kind, "nowhere"))
-		execve((char *)8, arguments, nothing);
+		execve(unreadable, arguments, nothing);
 	else if (!strcmp(kind, "threads"))
 		run_threads(atoi(argv[2]));
 	else if (!strcmp(kind, "thread") && !pthread_create(&thread, NULL, in_thread, argv[2]))

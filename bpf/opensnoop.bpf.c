@@ -331,7 +331,14 @@ static __always_inline u64 latency(void)
 
 /* ---- the call has returned ---- */
 
-/* After bk_want_current(): most opens that are left out are those of others, and cost no more than that. */
+/* Most opens that are left out are those of others, and cost no more than to find out. */
+#define if_wanted(call)									\
+	({										\
+		u64 ns = latency();							\
+		struct task_struct *task = bk_current();				\
+		bk_want_current(task) ? (call) : 0;					\
+	})
+
 static __always_inline int returned(struct open *o, struct task_struct *task)
 {
 	if (!want_flags(o) || !want_result(o)) {
@@ -344,36 +351,46 @@ static __always_inline int returned(struct open *o, struct task_struct *task)
 
 /* ---- fexit ---- */
 
+static __always_inline int open_returned(u64 *ctx, struct task_struct *task, u64 ns)
+{
+	struct open_how *how = (void *)ctx[2];
+	struct open o = {
+		.name = (void *)ctx[1],
+		.latency = ns,
+		.ret = (s32)ctx[3],
+		.dfd = ctx[0],
+		.flags = how->flags,
+		.mode = how->mode,
+		.resolve = how->resolve,
+		.kind = OPENSNOOP_CALL,
+	};
+
+	return returned(&o, task);
+}
+
+static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, u64 ns)
+{
+	struct open o = {
+		.latency = ns,
+		.ret = (s32)ctx[3],
+		.dfd = ctx[0],
+		.flags = ctx[2],
+		.kind = OPENSNOOP_HANDLE,
+	};
+
+	return returned(&o, task);
+}
+
 SEC("fexit/do_sys_openat2")
 int open__fexit(u64 *ctx)
 {
-	struct open o = { .kind = OPENSNOOP_CALL, .latency = latency() };
-	struct open_how *how = (void *)ctx[2];
-	struct task_struct *task = bk_current();
-
-	if (!bk_want_current(task))
-		return 0;
-	o.name = (void *)ctx[1];
-	o.ret = (s32)ctx[3];
-	o.dfd = ctx[0];
-	o.flags = how->flags;
-	o.mode = how->mode;
-	o.resolve = how->resolve;
-	return returned(&o, task);
+	return if_wanted(open_returned(ctx, task, ns));
 }
 
 SEC("fexit/do_handle_open")
 int handle__fexit(u64 *ctx)
 {
-	struct open o = { .kind = OPENSNOOP_HANDLE, .latency = latency() };
-	struct task_struct *task = bk_current();
-
-	if (!bk_want_current(task))
-		return 0;
-	o.ret = (s32)ctx[3];
-	o.dfd = ctx[0];
-	o.flags = ctx[2];
-	return returned(&o, task);
+	return if_wanted(handle_returned(ctx, task, ns));
 }
 
 SEC("fentry/do_sys_openat2")
@@ -445,21 +462,23 @@ static __always_inline u32 find_call(const volatile int numbers[OPENSNOOP_CALLS]
 	return call;
 }
 
+static __always_inline int call_returned(struct trace_event_raw_sys_exit *ctx, struct task_struct *task,
+					 u64 ns)
+{
+	struct open o = { .ret = ctx->ret, .latency = ns };
+	s32 nr = ctx->id;
+	struct pt_regs *regs = bk_user_regs(task, nr);
+
+	if (regs)
+		take_arguments(&o, find_call(config.numbers, nr), bk_regs_are_typed(), regs, false);
+	return returned(&o, task);
+}
+
 /* At the exits of those calls that this architecture has. */
 SEC("tp")
 int call__tp(struct trace_event_raw_sys_exit *ctx)
 {
-	struct open o = { .ret = ctx->ret, .latency = latency() };
-	struct task_struct *task = bk_current();
-	struct pt_regs *regs;
-	s32 nr = ctx->id;
-
-	if (!bk_want_current(task))
-		return 0;
-	regs = bk_user_regs(task, nr);
-	if (regs)
-		take_arguments(&o, find_call(config.numbers, nr), bk_regs_are_typed(), regs, false);
-	return returned(&o, task);
+	return if_wanted(call_returned(ctx, task, ns));
 }
 
 SEC("tp")
@@ -478,22 +497,22 @@ static __always_inline u32 compat_call(struct pt_regs *regs)
 	return find_call(config.compat_numbers, bk_syscall_number(true, regs));
 }
 
+static __always_inline int compat_returned(u64 *ctx, struct task_struct *task, u64 ns, u32 call)
+{
+	struct open o = { .ret = (s32)ctx[1], .latency = ns, .compat = true };
+
+	take_arguments(&o, call, true, (void *)ctx[0], true);
+	return returned(&o, task);
+}
+
 SEC("tp_btf/sys_exit")
 int compat__tp(u64 *ctx)
 {
-	struct pt_regs *regs = (void *)ctx[0];
-	struct open o = { .ret = (s32)ctx[1], .compat = true };
-	struct task_struct *task;
-	u32 call = compat_call(regs);
+	u32 call = compat_call((void *)ctx[0]);
 
 	if (call == OPENSNOOP_CALLS)
 		return 0;
-	o.latency = latency();
-	task = bk_current();
-	if (!bk_want_current(task))
-		return 0;
-	take_arguments(&o, call, true, regs, true);
-	return returned(&o, task);
+	return if_wanted(compat_returned(ctx, task, ns, call));
 }
 
 SEC("tp_btf/sys_enter")

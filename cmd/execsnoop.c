@@ -193,38 +193,7 @@ static void put_args(struct bk_out *o, const void *rec)
 		put_args_text(o);
 }
 
-/* Of a call that failed, why. */
-static void put_ret(struct bk_out *o, const void *rec)
-{
-	const struct exec *x = rec;
-	const char *name = x->ret ? bk_errno_name(x->error) : "0";
-
-	if (name && !o->json)
-		bk_puts(o, name);
-	else
-		bk_put_s64(o, x->ret);
-}
-
-static void put_error(struct bk_out *o, const void *rec)
-{
-	const char *name = bk_errno_name(((const struct exec *)rec)->error);
-
-	bk_putc(o, '"');
-	bk_puts(o, name ? name : "?");
-	bk_putc(o, '"');
-}
-
-static void put_duration(struct bk_out *o, const void *rec)
-{
-	const struct exec *x = rec;
-
-	if (x->has & H_DURATION)
-		bk_put_u64(o, x->duration_ns / 1000);
-	else
-		bk_putc(o, '-');
-}
-
-enum { C_TIME, C_UID, C_RET = 8, C_DURATION = 11, C_CWD, C_EXE };
+enum { C_TIME, C_UID, C_RET = 8, C_DURATION = 12, C_CWD, C_EXE };
 
 /* init() takes the headings of those away that are not asked for. */
 static struct bk_col cols[] = {
@@ -236,10 +205,11 @@ static struct bk_col cols[] = {
 	BK_COL("PPID", "ppid", BK_COL_U32, -7, struct exec, ppid),
 	BK_COL(NULL, "parent_comm", BK_COL_STR, 0, struct exec, parent_comm),
 	BK_COL(NULL, "cgroup", BK_COL_U64, 0, struct exec, cgroup),
-	[C_RET] = { .head = "RET", .name = "ret", .kind = BK_COL_S32, .width = 3, .put = put_ret },
+	[C_RET] = BK_COL("RET", NULL, BK_COL_ERRNO, 3, struct exec, error),
+	BK_COL(NULL, "ret", BK_COL_S32, 0, struct exec, ret),
 	BK_COL_IF(H_ERROR, NULL, "errno", BK_COL_U32, 0, struct exec, error),
-	{ .name = "error", .kind = BK_COL_U32, .has = H_ERROR, .put = put_error },
-	[C_DURATION] = { .head = "CALL(us)", .kind = BK_COL_U64, .width = 8, .put = put_duration },
+	BK_COL_IF(H_ERROR, NULL, "error", BK_COL_ERRNO, 0, struct exec, error),
+	[C_DURATION] = BK_COL_IF(H_DURATION, "CALL(us)", NULL, BK_COL_US, 8, struct exec, duration_ns),
 	[C_CWD] = BK_COL("CWD", "cwd", BK_COL_PTR, -24, struct exec, cwd),
 	[C_EXE] = BK_COL("EXE", "exe", BK_COL_PTR, -24, struct exec, exe),
 	BK_COL_IF(H_DURATION, NULL, "call_ns", BK_COL_U64, 0, struct exec, duration_ns),
@@ -259,7 +229,7 @@ struct ending {
 	uint64_t time, run_ns, cpu_ns;
 	uint32_t pid, ppid, uid, status, signal;
 	char comm[16];
-	const char *name; /* of the signal */
+	char name[24]; /* of the signal */
 	bool core;
 };
 
@@ -277,10 +247,8 @@ static void put_ending(struct bk_out *o, const void *rec)
 
 	if (x->has & H_STATUS)
 		bk_printf(o, "exited with %u", x->status);
-	else if (x->name)
-		bk_printf(o, "killed by SIG%s%s", x->name, x->core ? ", core dumped" : "");
 	else
-		bk_printf(o, "killed by signal %u%s", x->signal, x->core ? ", core dumped" : "");
+		bk_printf(o, "killed by %s%s", x->name, x->core ? ", core dumped" : "");
 	bk_puts(o, " after ");
 	put_seconds(o, x->run_ns);
 	bk_puts(o, ", CPU ");
@@ -306,6 +274,7 @@ static struct bk_col exit_cols[] = {
 	[C_RET] = { .head = "RET", .kind = BK_COL_S32, .width = 3, .put = put_dash },
 	BK_COL(NULL, "run_ns", BK_COL_U64, 0, struct ending, run_ns),
 	BK_COL(NULL, "cpu_ns", BK_COL_U64, 0, struct ending, cpu_ns),
+	BK_COL_IF(H_SIGNAL, NULL, "signal_name", BK_COL_STR, 0, struct ending, name),
 	[C_DURATION] = { .head = "CALL(us)", .kind = BK_COL_S32, .width = 8, .put = put_dash },
 	[C_CWD] = { .head = "CWD", .kind = BK_COL_S32, .width = -24, .put = put_dash },
 	[C_EXE] = { .head = "EXE", .kind = BK_COL_S32, .width = -24, .put = put_dash },
@@ -541,6 +510,7 @@ static bool decides_here(void)
 static int event_exit(struct bk_run *run, const struct execsnoop_exit *e, size_t len)
 {
 	struct ending x = { 0 };
+	const char *name;
 
 	if (len < sizeof(*e))
 		return -EPROTO;
@@ -559,7 +529,11 @@ static int event_exit(struct bk_run *run, const struct execsnoop_exit *e, size_t
 	x.signal = e->code & 0x7f;
 	x.core = e->code & 0x80;
 	x.status = e->code >> 8 & 0xff;
-	x.name = x.signal ? sigabbrev_np(x.signal) : NULL;
+	name = sigabbrev_np(x.signal);
+	if (name)
+		snprintf(x.name, sizeof(x.name), "SIG%s", name);
+	else
+		snprintf(x.name, sizeof(x.name), "signal %u", x.signal);
 	x.has = x.signal ? H_SIGNAL : H_STATUS;
 	bk_emit(run, exit_cols, "exit", &x);
 	return 0;

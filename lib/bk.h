@@ -178,6 +178,8 @@ enum bk_kind {
 	BK_COL_MAC,  /* 6 bytes */
 	BK_COL_IP,   /* struct bk_net */
 	BK_COL_BOOL, /* bool */
+	BK_COL_ERRNO, /* uint32_t, positive; shown as ENOENT ..., 0 as 0 */
+	BK_COL_US,    /* uint64_t, ns; shown as whole microseconds */
 };
 
 enum { BK_TEXT = 1, BK_JSON = 2, BK_BOTH = 3 };

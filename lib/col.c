@@ -17,7 +17,11 @@ static uint64_t number(const struct bk_col *c, const void *p)
 	case BK_COL_U16:
 		return *(const uint16_t *)p;
 	case BK_COL_U32:
+	case BK_COL_ERRNO:
 		return *(const uint32_t *)p;
+	case BK_COL_US:
+		memcpy(&v, p, sizeof(v));
+		return v / 1000;
 	case BK_COL_S32:
 		return (int64_t) * (const int32_t *)p;
 	default:
@@ -169,6 +173,7 @@ static size_t put_cell(struct bk_run *run, size_t gap, const struct bk_col *c, c
 	case BK_COL_U32:
 	case BK_COL_S32:
 	case BK_COL_U64:
+	case BK_COL_US:
 		v = number(c, p);
 		if (c->kind == BK_COL_S32 && (int64_t)v < 0) {
 			negative = true;
@@ -181,6 +186,10 @@ static size_t put_cell(struct bk_run *run, size_t gap, const struct bk_col *c, c
 			p = pointed(c, rec);
 		return text_cell(o, gap, p, c->kind == BK_COL_PTR ? strlen(p) : strnlen(p, c->size),
 				 c->width);
+	case BK_COL_ERRNO:
+		p = bk_errno_name(number(c, p));
+		p = p ? p : "?";
+		return text_cell(o, gap, p, strlen(p), c->width);
 	case BK_COL_TIME:
 		if (c->width <= 0)
 			return time_cell(run, gap, number(c, p), c->width);
@@ -249,6 +258,7 @@ static void put_member(struct bk_run *run, const struct bk_col *c, const void *r
 	case BK_COL_U32:
 	case BK_COL_S32:
 	case BK_COL_U64:
+	case BK_COL_US:
 		p = bk_key(bk_room(o, name_n + 32), c->name, name_n);
 		v = number(c, s);
 		if (c->kind == BK_COL_S32 && (int64_t)v < 0) {
@@ -265,6 +275,11 @@ static void put_member(struct bk_run *run, const struct bk_col *c, const void *r
 		n = c->kind == BK_COL_PTR ? strlen(s) : strnlen(s, c->size);
 		if (!put_plain(o, c->name, name_n, s, n))
 			bk_json_str(o, c->name, s, n);
+		break;
+	case BK_COL_ERRNO:
+		s = bk_errno_name(number(c, s));
+		s = s ? s : "?";
+		put_plain(o, c->name, name_n, s, strlen(s));
 		break;
 	default:
 		put_other(run, c, rec);

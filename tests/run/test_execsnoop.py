@@ -417,6 +417,7 @@ def test_exit(run, execs, tmp_path):
         assert end["ppid"] == os.getpid() and end["uid"] == os.getuid()
         if os.WIFSIGNALED(status):
             assert (end["signal"], end["core_dumped"]) == (os.WTERMSIG(status), False) and "status" not in end
+            assert end["signal_name"] == "SIGKILL"
         else:
             assert end["status"] == os.WEXITSTATUS(status) and "signal" not in end
         # what is waited for is counted a moment before the end

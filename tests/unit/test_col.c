@@ -2,6 +2,7 @@
 /* One table of columns, two outputs: lib/col.c */
 #include "test.h"
 
+#include <errno.h>
 #include <arpa/inet.h>
 
 #include "escape.h"
@@ -50,6 +51,8 @@ static const struct bk_col every[] = { BK_COL("TIME", "time", BK_COL_TIME, -8, s
 				       BK_COL("STR", "str", BK_COL_STR, -9, struct record, str),
 				       BK_COL("PTR", "ptr", BK_COL_PTR, 0, struct record, ptr),
 				       BK_COL("IP", "ip", BK_COL_IP, 0, struct record, ip),
+				       BK_COL("ERR", "err", BK_COL_ERRNO, -7, struct record, u32),
+				       BK_COL("LAT", "lat_us", BK_COL_US, 5, struct record, u64),
 				       { "SUM", "sum", BK_COL_U64, 3, .put = put_sum },
 				       { "NAME", "name", BK_COL_STR, -12, .put = put_name },
 				       { .kind = BK_COL_END } };
@@ -96,18 +99,41 @@ static struct record sample(void)
 	return r;
 }
 
+static void test_errors(void **state)
+{
+	static const struct {
+		uint32_t number;
+		const char *name;
+	} known[] = { { 0, "0" }, { ENOENT, "ENOENT" }, { EAGAIN, "EAGAIN" }, { 512, "ERESTARTSYS" },
+		      { 530, "ERECALLCONFLICT" } };
+	const struct bk_col cols[] = { BK_COL("ERR", "err", BK_COL_ERRNO, 0, struct record, u32),
+				       { .kind = BK_COL_END } };
+	struct record r = sample();
+	char want[64];
+
+	for (size_t i = 0; i < ARRAY_LEN(known); i++) {
+		r.u32 = known[i].number;
+		snprintf(want, sizeof(want), "%s\n", known[i].name);
+		assert_string_equal(emit(cols, &r, false), want);
+	}
+	for (r.u32 = 2000; r.u32; r.u32 *= 2) {
+		assert_null(bk_errno_name(r.u32));
+		assert_string_equal(emit(cols, &r, false), "?\n");
+	}
+}
+
 static void test_all_kinds(void **state)
 {
 	struct record r = sample();
 
 	assert_string_equal(
 		emit(every, &r, false),
-		"1.500000    8     16 32 -32 64 true 01:02:03:04:05:af eth0      host 10.0.0.1  24 eth0/host\n");
+		"1.500000    8     16 32 -32 64 true 01:02:03:04:05:af eth0      host 10.0.0.1 EPIPE       0  24 eth0/host\n");
 	assert_string_equal(
 		emit(every, &r, true),
 		"{\"type\":\"kind\",\"time\":\"1.500000\",\"u8\":8,\"u16\":16,\"u32\":32,\"s32\":-32,"
 		"\"u64\":64,\"yes\":true,\"mac\":\"01:02:03:04:05:af\",\"str\":\"eth0\",\"ptr\":\"host\","
-		"\"ip\":\"10.0.0.1\",\"sum\":24,\"name\":\"eth0/host\"}\n");
+		"\"ip\":\"10.0.0.1\",\"err\":\"EPIPE\",\"lat_us\":0,\"sum\":24,\"name\":\"eth0/host\"}\n");
 	assert_int_equal(run.printed, 2);
 }
 
@@ -130,13 +156,13 @@ static void test_limits(void **state)
 	assert_string_equal(
 		emit(every, &r, false),
 		"0.000000  255  65535 4294967295 -2147483648 18446744073709551615 false ff:ff:ff:ff:ff:ff "
-		"12345678   ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff 65790 12345678/\n");
+		"12345678   ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff ?       18446744073709551 65790 12345678/\n");
 	assert_string_equal(
 		emit(every, &r, true),
 		"{\"type\":\"kind\",\"time\":\"0.000000\",\"u8\":255,\"u16\":65535,\"u32\":4294967295,"
 		"\"s32\":-2147483648,\"u64\":18446744073709551615,\"yes\":false,\"mac\":\"ff:ff:ff:ff:ff:ff\","
 		"\"str\":\"12345678\",\"ptr\":\"\",\"ip\":\"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff\","
-		"\"sum\":65790,\"name\":\"12345678/\"}\n");
+		"\"err\":\"?\",\"lat_us\":18446744073709551,\"sum\":65790,\"name\":\"12345678/\"}\n");
 	r.s32 = INT32_MAX;
 	assert_non_null(strstr(emit(every, &r, true), "\"s32\":2147483647,"));
 }
@@ -310,6 +336,12 @@ static void model_value(char *d, const struct bk_col *c, const struct record *r,
 	case BK_COL_S32:
 		sprintf(d, "%d", r->s32);
 		break;
+	case BK_COL_ERRNO:
+		strcpy(d, bk_errno_name(r->u32) ? bk_errno_name(r->u32) : "?");
+		break;
+	case BK_COL_US:
+		sprintf(d, "%llu", (unsigned long long)(r->u64 / 1000));
+		break;
 	default:
 		sprintf(d, "%llu", c->kind == BK_COL_U8	 ? r->u8 :
 				   c->kind == BK_COL_U16 ? r->u16 :
@@ -355,7 +387,8 @@ static void model_object(char *d, const struct bk_col *cols, const struct record
 	strcpy(d, "{\"type\":\"kind\"");
 	for (const struct bk_col *c = cols; c->kind; c++) {
 		const char *quote = c->kind == BK_COL_STR || c->kind == BK_COL_PTR || c->kind == BK_COL_TIME ||
-						    c->kind == BK_COL_MAC || c->kind == BK_COL_IP ? "\"" : "";
+						    c->kind == BK_COL_MAC || c->kind == BK_COL_IP ||
+						    c->kind == BK_COL_ERRNO ? "\"" : "";
 		const char *p = c->kind == BK_COL_STR ? (const char *)r + c->offset : r->ptr;
 		size_t n;
 
@@ -489,7 +522,7 @@ int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin_run, end)
 	const struct CMUnitTest tests[] = {
-		TEST(test_all_kinds),  TEST(test_limits),
+		TEST(test_all_kinds),  TEST(test_errors), TEST(test_limits),
 		TEST(test_heading),    TEST(test_heading_is_aligned),
 		TEST(test_no_time),    TEST(test_has),
 		TEST(test_null),       TEST(test_strangers),

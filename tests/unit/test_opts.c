@@ -13,6 +13,7 @@ static struct {
 	uint64_t size, time;
 	const char *text, *ifname;
 	int colour;
+	uint64_t mix;
 	struct bk_list ports;
 	struct bk_net net, host;
 } opt;
@@ -26,6 +27,7 @@ static const struct bk_opt rows[] = {
 	BK_DURATION('w', "wait", &opt.time, "TIME", "a time"),
 	BK_STR(0, "text", &opt.text, "TEXT", "a text"),
 	BK_ENUM('e', "colour", &opt.colour, colours, "COLOUR", "a choice"),
+	BK_SET(0, "mix", &opt.mix, colours, "COLOUR,...", "some choices"),
 	BK_LIST(0, "port", &opt.ports, 0, 65535, "PORT,...", "a list"),
 	BK_NET(0, "net", &opt.net, "NET", "a network"),
 	BK_HOST(0, "host", &opt.host, "ADDR", "an address"),
@@ -144,6 +146,12 @@ static void test_own(void **state)
 	assert_int_equal(opt.colour, 2);
 	good("--colour GREEN");
 	assert_int_equal(opt.colour, 1);
+	good("--mix red");
+	assert_int_equal(opt.mix, 1);
+	good("--mix blue,Red,blue");
+	assert_int_equal(opt.mix, 5);
+	good("--mix green --mix blue,");
+	assert_int_equal(opt.mix, 6);
 	good("--port 80,443");
 	assert_int_equal(opt.ports.n, 2);
 	assert_int_equal(opt.ports.v[1], 443);
@@ -355,6 +363,10 @@ static void test_bad_values(void **state)
 		{ "-e yellow", "--colour" },
 		{ "-e ''", "--colour" },
 		{ "-e re", "--colour" },
+		{ "--mix ''", "--mix" },
+		{ "--mix ,", "--mix" },
+		{ "--mix red,yellow", "--mix" },
+		{ "--mix red,,blue", "--mix" },
 		{ "--port 65536", "--port" },
 		{ "--port 1,,2", "--port" },
 		{ "--net 10.0.0.0/33", "--net" },
@@ -496,6 +508,7 @@ static const struct {
 	{ 'w', "wait", "TIME", "a time" },
 	{ 0, "text", "TEXT", "a text" },
 	{ 'e', "colour", "COLOUR", "a choice" },
+	{ 0, "mix", "COLOUR,...", "some choices" },
 	{ 0, "port", "PORT,...", "a list" },
 	{ 0, "net", "NET", "a network" },
 	{ 0, "host", "ADDR", "an address" },
@@ -643,6 +656,7 @@ static void test_complete(void **state)
 static void test_complete_values(void **state)
 {
 	assert_string_equal(complete(&tool, "--colour"), "red\ngreen\nblue\n");
+	assert_string_equal(complete(&tool, "--mix"), "red\ngreen\nblue\n");
 	assert_string_equal(complete(&tool, "-e"), "red\ngreen\nblue\n");
 	assert_string_equal(complete(&tool, "--probe"), "fexit\ntp\n");
 	assert_string_equal(complete(&tool, "--timestamp"), "wall\niso\nrel\nmono\nnone\n");

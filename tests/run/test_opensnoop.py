@@ -154,6 +154,7 @@ def rows(w):
         "bad pointer": Row("bad-pointer", **unknown, error="EFAULT"),
         "NULL": Row("null", **unknown, error="EFAULT"),
         "end of a page": Row("end-of-page", file),
+        "seccomp": Row("seccomp", file, error="EXDEV"),
         "chroot": Row("chroot", w / "dir", "/sub/file", host=w / "dir/sub/file"),
         "chroot, ENOENT": Row("chroot", w / "dir", "/sub/none", host=w / "dir/sub/none", error="ENOENT"),
         "out of a chroot": Row("out-of-chroot", w / "from", w / "dir", "file", full=f"(unreachable){w / 'from/file'}",
@@ -213,7 +214,7 @@ NAMES = list(rows(Paths("/")))
 
 # What a rung cannot see: the man page says so.
 NOT_SEEN = {
-    "fexit": ["openat2, wrong size"],
+    "fexit": ["openat2, wrong size", "seccomp"],
     "tp": ["int 0x80 open", "int 0x80 openat", "int 0x80 openat, ENOENT"],
     "tp --compat": [],
 }
@@ -628,19 +629,28 @@ def test_books_of_a_filter(run, openers, tmp_path):
 
 @pytest.mark.skipif(bool(KERNEL), reason="an emulated processor is too slow for it")
 def test_nothing_is_lost_at_a_high_rate(run, openers, tmp_path, record_property):
-    """100,000 opens a second for three seconds, into a file, with the standard buffer."""
+    """
+    100,000 opens a second for three seconds, into a file, with the standard buffer. What else the machine does may
+    keep the reader from running for longer than the buffer lasts, so there are some tries.
+    """
     count = 300_000
     (tmp_path / "file").write_text("x")
-    with open(tmp_path / "out", "wb") as out:
-        tool = run("opensnoop", "--comm", "openers", "--no-header", "--stats", read=False, stdout=out)
-        us = do(openers, "times", tmp_path / "file", count, 100_000, 0)["ret"]
-        tool.stop()
-    rate = count / (us / 1e6)
-    record_property("opens a second", round(rate))
-    print(f"{rate:.0f} opens a second")
-    with open(tmp_path / "out") as out:
-        printed = sum(line.rstrip().endswith(f" {tmp_path / 'file'}") for line in out)
-    assert printed == count and re.search(r"lost 0\b", tool.stderr), (rate, tool.stderr)
+    for _ in range(5):
+        with open(tmp_path / "out", "wb") as out:
+            tool = run("opensnoop", "--comm", "openers", "--no-header", "--stats", read=False, stdout=out,
+                       preexec_fn=lambda: os.nice(-20))
+            us = do(openers, "times", tmp_path / "file", count, 100_000, 0)["ret"]
+            tool.stop()
+        with open(tmp_path / "out") as out:
+            printed = sum(line.rstrip().endswith(f" {tmp_path / 'file'}") for line in out)
+        lost = int(re.search(r"lost (\d+)", tool.stderr)[1])
+        rate = round(count / (us / 1e6))
+        print(f"{rate} opens a second, lost {lost}")
+        assert printed <= count <= printed + lost
+        if not lost:
+            break
+    record_property("opens a second", rate)
+    assert not lost, f"at {rate} opens a second"
 
 
 # ---- the end ----

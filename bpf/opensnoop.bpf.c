@@ -109,15 +109,23 @@ static __always_inline void fill(struct opensnoop_event *e, const struct open *o
 	bk_comm_of(typed, task, e->comm);
 }
 
-static __always_inline long read_name(void *to, u32 size, const struct open *o)
+static __always_inline long read_name(char *to, u32 size, const struct open *o)
 {
+	long n;
+
 	if (o->kind == OPENSNOOP_HANDLE)
 		return -1;
 	if (o->kind == OPENSNOOP_DONE)
 		return 0;
-	return o->kind == OPENSNOOP_CALL || o->kind == OPENSNOOP_REFUSED ?
-		       bpf_probe_read_user_str(to, size, o->name) :
-		       bpf_probe_read_kernel_str(to, size, o->name);
+	if (o->kind == OPENSNOOP_CALL || o->kind == OPENSNOOP_REFUSED)
+		n = bpf_probe_read_user_str(to, size, o->name);
+	else
+		n = bpf_probe_read_kernel_str(to, size, o->name);
+	if (n)
+		return n;
+	/* an empty one; before 6.4 its NUL is not counted */
+	*to = 0;
+	return 1;
 }
 
 /* A result that is lost is not counted: what was asked for is shown without it. */

@@ -111,7 +111,7 @@ static void put_fd(struct bk_out *o, const void *rec)
 {
 	const struct shown *s = rec;
 
-	if (s->has & H_DIRECT)
+	if (s->has & H_FD && s->has & H_DIRECT)
 		bk_putc(o, '@');
 	if (s->has & H_FD)
 		bk_put_u64(o, s->ret);
@@ -630,17 +630,15 @@ static void show(struct bk_run *run, const struct opensnoop_event *asked, const 
 		strcat(names.given, "...");
 		s.cut = true;
 	}
-	if (asked->slot && s.has & H_FD) {
-		s.has |= H_DIRECT;
-		s.ret = asked->slot == OPENSNOOP_ANY_SLOT ? done->ret : asked->slot - 1;
-	}
+	if (asked->slot && asked->slot != OPENSNOOP_ANY_SLOT)
+		s.ret = asked->slot - 1;
 	s.path = full_path(where);
 	s.name = s.path != names.given && given ? names.given : NULL;
 	s.cut |= !!(where->path.flags & BK_PATH_CUT);
 	s.deleted = where->path.flags & BK_PATH_DELETED;
 	s.outside = where->path.flags & BK_PATH_OUTSIDE;
 	s.has |= (s.latency_ns ? H_LATENCY : 0) | (s.cut ? H_CUT : 0) | (s.deleted ? H_DELETED : 0) |
-		 (s.outside ? H_OUTSIDE : 0) | (asked->flags & (O_CREAT | OWN_TMPFILE) ? H_MODE : 0) |
+		 (s.outside ? H_OUTSIDE : 0) | (s.direct ? H_DIRECT : 0) | (asked->flags & (O_CREAT | OWN_TMPFILE) ? H_MODE : 0) |
 		 (asked->dfd != AT_FDCWD ? H_DFD : 0);
 	if (is_wanted(&s))
 		bk_emit(run, run->cols, "open", &s);

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """opensnoop shows each open of a known workload, once, as it was: by each rung, with each kind of path."""
 import collections
-import contextlib
 import ctypes
 import errno
+import functools
 import json
 import os
 import platform
@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import Tool, leftovers
+from conftest import BPFKIT, Tool, leftovers
 
 SKIP = 77                                           # status of tests/workload/openers
 KERNEL = os.environ.get("BPFKIT_KERNEL", "")        # in a guest of tests/vm
@@ -154,6 +154,7 @@ def rows(w):
         "bad pointer": Row("bad-pointer", **unknown, error="EFAULT"),
         "NULL": Row("null", **unknown, error="EFAULT"),
         "end of a page": Row("end-of-page", file),
+        "seccomp": Row("seccomp", file, error="EXDEV"),
         "chroot": Row("chroot", w / "dir", "/sub/file", host=w / "dir/sub/file"),
         "chroot, ENOENT": Row("chroot", w / "dir", "/sub/none", host=w / "dir/sub/none", error="ENOENT"),
         "out of a chroot": Row("out-of-chroot", w / "from", w / "dir", "file", full=f"(unreachable){w / 'from/file'}",
@@ -213,7 +214,7 @@ NAMES = list(rows(Paths("/")))
 
 # What a rung cannot see: the man page says so.
 NOT_SEEN = {
-    "fexit": ["openat2, wrong size"],
+    "fexit": ["openat2, wrong size", "seccomp"],
     "tp": ["int 0x80 open", "int 0x80 openat", "int 0x80 openat, ENOENT"],
     "tp --compat": [],
 }
@@ -351,3 +352,332 @@ def test_what_is_not_seen_is_said(seen):
     parts += ["what comes of opens by io_uring, and those that are refused at once"] * (not RESULTS_OF_URING)
     assert seen.start.get("cannot_see") == (", ".join(parts) or None)
     assert seen.start["probe"] == rung.split()[0]
+
+
+# ---- options ----
+
+@functools.cache
+def rungs():
+    """Those that this kernel has."""
+    return [rung for rung in ("fexit", "tp") if subprocess.run(
+        [BPFKIT, "opensnoop", "--probe", rung, "-d", "1ms"], stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL).returncode == 0]
+
+
+class Waiting:
+    """A workload that is there, but has not begun."""
+
+    def __init__(self, openers, *args, **options):
+        self.process = subprocess.Popen(["sh", "-c", 'read x; exec "$0" "$@"', openers, *map(str, args)],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+        self.pid = self.process.pid
+
+    def go(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        return self
+
+    def result(self):
+        out, _ = self.process.communicate()
+        assert self.process.returncode == 0
+        return json.loads(out)["ret"]
+
+
+def do(openers, *args):
+    """A workload from beginning to end; what it says."""
+    done = subprocess.run([openers, *map(str, args)], stdout=subprocess.PIPE, check=True)
+    return json.loads(done.stdout)
+
+
+def filters(here, pid):
+    """(options, how many of 23 opens of a file and of 23 of one that is not there they show); pid has done the former"""
+    base = str(here)
+    return [
+        ([], 23, 23), (["-p", pid], 23, 0), (["-t", pid], 23, 0), (["--tid", 4194303], 0, 0),
+        (["-u", os.getuid()], 23, 23), (["-u", "54321"], 0, 0),
+        (["--comm", "openers"], 23, 23), (["--comm", "open*"], 23, 23), (["--comm", "opener"], 0, 0),
+        (["-n", "op[e]n?rs"], 23, 23), (["-n", "opener"], 0, 0), (["-x"], 0, 23), (["--write"], 0, 0),
+        (["-f", "O_WRONLY"], 0, 0), (["-f", "O_RDONLY"], 23, 23), (["-f", "O_CREAT,O_RDONLY"], 23, 23),
+        (["--prefix", base + "/fi"], 23, 0), (["--prefix", base + "/none"], 0, 23), (["--prefix", base + "/file/"], 0, 0),
+        (["-F", "--prefix", base + "/fi"], 23, 0), (["-F", "--prefix", base + "/none"], 0, 23),
+        (["--glob", base + "/*e"], 23, 23), (["--glob", "*[f]ile"], 23, 0), (["-F", "--glob", "*/no*"], 0, 23),
+        (["-x", "-p", pid], 0, 0), (["--min", "1h"], 0, 0), (["-n", "openers", "-x", "--prefix", base, "--glob", "*none"], 0, 23),
+    ]
+
+
+@pytest.mark.parametrize("rung", ["fexit", "tp"])
+def test_filters(run, openers, tmp_path, rung):
+    if rung not in rungs():
+        pytest.skip(f"this kernel refuses {rung}")
+    (tmp_path / "file").write_text("x")
+    known = Waiting(openers, "times", tmp_path / "file", 23, 0, 0)
+    cases = filters(tmp_path, known.pid)
+    tools = [run("opensnoop", "--json", "--stats", "--probe", rung, *args) for args, *_ in cases]
+    seven = run("opensnoop", "--json", "--probe", rung, "--prefix", tmp_path, "--count", 7)
+    known.go().result()
+    do(openers, "times", tmp_path / "none", 23, 0, 0)
+    assert len(seven.finish().of("open")) == 7
+    for tool, (args, of_file, of_none) in zip(tools, cases):
+        paths = collections.Counter(record["path"] for record in tool.stop().of("open"))
+        assert (paths[str(tmp_path / "file")], paths[str(tmp_path / "none")]) == (of_file, of_none), args
+        assert tool.records[-1]["filtered"] >= 46 - of_file - of_none and tool.records[-1]["lost"] == 0
+
+
+@pytest.mark.parametrize("rung", ["fexit", "tp"])
+def test_flags(run, openers, tmp_path, rung):
+    """Which of several opens are for writing, or have a flag."""
+    if rung not in rungs():
+        pytest.skip(f"this kernel refuses {rung}")
+    wanted = [
+        (["--write"], {"created", "new", "dir"}), (["-f", "O_CREAT"], {"created", "new"}), (["-f", "O_TRUNC"], {"created"}),
+        (["-f", "O_TMPFILE"], {"dir"}), (["-f", "O_TRUNC", "-f", "O_TMPFILE"], {"created", "dir"}),
+        (["-f", "O_RDONLY"], {"old"}), (["-f", "O_WRONLY,O_CLOEXEC"], {"created", "new", "old"}),
+        (["-f", "O_RDWR", "--write"], {"new", "dir"}), (["-f", "O_RDONLY", "--write"], set()),
+    ]
+    (tmp_path / "old").write_text("x")
+    (tmp_path / "dir").mkdir()
+    tools = [run("opensnoop", "--json", "--probe", rung, "-n", "openers", "--prefix", tmp_path, *args) for args, _ in wanted]
+    for kind, name in ("openat", "new"), ("open", "old"), ("tmpfile", "dir"):
+        do(openers, kind, tmp_path / name)
+    # creat is not everywhere
+    subprocess.run(["sh", "-c", 'command exec 3>"$0"', tmp_path / "created"], check=True) if not X86 else \
+        do(openers, "creat", tmp_path / "created")
+    for tool, (args, names) in zip(tools, wanted):
+        if not X86:
+            names = names - {"created"}
+        assert {os.path.basename(record["path"]) for record in tool.stop().of("open")} == names, args
+
+
+def test_cgroup(run, openers, tmp_path):
+    mounts = [line.split()[1] for line in open("/proc/mounts") if line.split()[2] == "cgroup2"]
+    if not mounts:
+        pytest.skip("no cgroup2 is mounted")
+    group = os.path.join(mounts[0], f"bk{os.getpid()}")
+    os.mkdir(group)
+    try:
+        tool = run("opensnoop", "--json", "-c", group, "--prefix", tmp_path)
+        do(openers, "times", tmp_path / "outside", 23, 0, 0)
+        inside = Waiting(openers, "times", tmp_path / "inside", 23, 0, 0)
+        with open(f"{group}/cgroup.procs", "w") as procs:
+            procs.write(str(inside.pid))
+        inside.go().result()
+        assert collections.Counter(record["path"] for record in tool.stop().of("open")) == {str(tmp_path / "inside"): 23}
+    finally:
+        os.rmdir(group)
+
+
+@pytest.mark.parametrize("rung", ["fexit", "tp", "tp --compat"])
+def test_latency(run, openers, tmp_path, rung):
+    """What waits for the other side of a FIFO takes that long; what does not, not."""
+    if rung.split()[0] not in rungs():
+        pytest.skip(f"this kernel refuses {rung}")
+    os.mkfifo(tmp_path / "fifo")
+    (tmp_path / "file").write_text("x")
+    options = ["--json", "--prefix", tmp_path, *RUNGS[rung]]
+    plain, latency, least, most = [run("opensnoop", *options, *more)
+                                   for more in ([], ["--latency"], ["--min", "300ms"], ["--min", "1h"])]
+    before = time.monotonic()
+    do(openers, "waited", tmp_path / "fifo", 400)
+    took = (time.monotonic() - before) * 1e9
+    do(openers, "openat", tmp_path / "file")
+    compat = X86 and rung == "tp --compat" and subprocess.run([openers, "compat-open", tmp_path / "file"],
+                                                              capture_output=True).returncode == 0
+    assert not any("latency_ns" in record for record in plain.stop().of("open"))
+    reader, = [record for record in latency.stop().of("open") if record["flags"] == ["O_RDONLY"]]
+    assert 390e6 < reader["latency_ns"] < took
+    short = [record for record in latency.of("open") if record["path"] == str(tmp_path / "file")]
+    assert len(short) == 1 + compat and all(0 < record["latency_ns"] < 300e6 for record in short)
+    assert [record["flags"] for record in least.stop().of("open")] == [["O_RDONLY"]]
+    assert not most.stop().of("open")
+
+
+def test_latency_of_uring(run, openers, tmp_path):
+    tool = run("opensnoop", "--json", "--latency", "--prefix", tmp_path)
+    done = subprocess.run([openers, "uring", tmp_path / "none"], capture_output=True)
+    if done.returncode == SKIP:
+        pytest.skip(done.stderr.decode())
+    record, = tool.stop().of("open")
+    assert ("latency_ns" in record) == RESULTS_OF_URING
+    assert not RESULTS_OF_URING or 0 < record["latency_ns"] < 60e9
+
+
+def test_failed_by_uring(run, openers, tmp_path):
+    """-x shows what is known to have failed."""
+    (tmp_path / "file").write_text("x")
+    tool = run("opensnoop", "--json", "--stats", "-x", "-n", "openers", "--prefix", tmp_path)
+    for name in "file", "none":
+        done = subprocess.run([openers, "uring", tmp_path / name], capture_output=True)
+        if done.returncode == SKIP:
+            pytest.skip(done.stderr.decode())
+    paths = [record["path"] for record in tool.stop().of("open")]
+    assert paths == [str(tmp_path / "none")] * RESULTS_OF_URING
+    assert tool.records[-1]["filtered"] >= 2 - RESULTS_OF_URING
+
+
+# ---- output ----
+
+def lines(tool):
+    return tool.stdout.decode().splitlines()
+
+
+def test_table(run, openers, tmp_path):
+    tool = run("opensnoop", "-n", "openers", "--prefix", tmp_path)
+    do(openers, "openat", tmp_path / ODD)
+    do(openers, "dirfd", tmp_path, str(tmp_path / "none"))
+    do(openers, "times", tmp_path, 1, 0, 0)
+    heading, new, *_, none, directory = lines(tool.stop())
+    assert heading.split() == ["PID", "COMM", "FD", "ERR", "PATH"]
+    pid, comm, fd, error, path = new.split(maxsplit=4)
+    assert pid.isdecimal() and (comm, fd, error) == ("openers", "3", "0")
+    assert path == f"{tmp_path}/" + r'new\x0aline \x1b[31m tab\x09 \u{202e}back ü \\ "quoted"'
+    assert none.split()[1:] == ["openers", "-1", "ENOENT", f"{tmp_path}/none"]
+    assert directory.split()[1:] == ["openers", "3", "0", str(tmp_path)]
+    tool.assert_inert()
+
+
+def test_table_options(run, openers, tmp_path):
+    tool = run("opensnoop", "-TUe", "--latency", "--prefix", tmp_path)
+    do(openers, "openat", tmp_path / "new")
+    do(openers, "times", tmp_path / "new", 1, 0, 0)
+    heading, new, again = lines(tool.stop())
+    assert heading.split() == ["TIME", "UID", "PID", "COMM", "FD", "ERR", "FLAGS", "MODE", "LAT(us)", "PATH"]
+    when, uid, *_, flags, mode, latency, path = new.split()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d\.\d{6}", when) and int(uid) == os.getuid()
+    assert (flags, mode, path) == ("O_RDWR|O_CREAT|O_NOFOLLOW|O_CLOEXEC", "0640", str(tmp_path / "new"))
+    assert latency.isdecimal()
+    assert again.split()[6:8] == ["O_RDONLY", "-"]
+    tool = run("opensnoop", "--timestamp", "iso", "--no-header", "--prefix", tmp_path)
+    do(openers, "times", tmp_path / "new", 1, 0, 0)
+    line, = lines(tool.stop())
+    assert re.match(r"\d{4}-\d\d-\d\dT", line)
+
+
+def test_table_of_uring(run, openers, tmp_path):
+    (tmp_path / "file").write_text("x")
+    tool = run("opensnoop", "-n", "openers", "--no-header", "--prefix", tmp_path)
+    done = subprocess.run([openers, "uring-direct", tmp_path / "file", "3"], capture_output=True)
+    if done.returncode == SKIP:
+        pytest.skip(done.stderr.decode())
+    line, = lines(tool.stop())
+    assert line.split()[2:] == (["@2", "0"] if RESULTS_OF_URING else ["?", "?"]) + [str(tmp_path / "file")]
+
+
+def test_json_members(run, openers, tmp_path):
+    tool = run("opensnoop", "--json", "--prefix", tmp_path)
+    before = time.time()
+    process = Waiting(openers, "times", tmp_path / "none", 1, 0, 0).go()
+    process.result()
+    record, = tool.stop().of("open")
+    when = time.mktime(time.strptime(record["time"][:19], "%Y-%m-%dT%H:%M:%S")) - time.timezone
+    assert before - 2 <= when <= time.time() + 1
+    assert {key: value for key, value in record.items() if key != "time"} == {
+        "type": "open", "uid": os.getuid(), "pid": process.pid, "tid": process.pid, "comm": "openers", "flags": ["O_RDONLY"],
+        "path": str(tmp_path / "none"), "errno": 2, "error": "ENOENT"}
+    assert tool.start["probe"] in ("fexit", "tp")
+
+
+def test_our_own_opens_are_left_out(run, openers, tmp_path):
+    tool = run("opensnoop", "--json", "--host-path")
+    do(openers, "dirfd", tmp_path, "none")      # to find out where that is, it reads a file
+    tool.stop()
+    assert [record for record in tool.of("open") if record["path"] == str(tmp_path / "none")]
+    assert not [record for record in tool.of("open") if record["pid"] == tool.pid]
+
+
+# ---- the books ----
+
+def test_books(run, openers, tmp_path):
+    """A million opens by four processes of two threads each, faster than anybody could print them."""
+    each = (10_000 if KERNEL else 1_000_000) // 8
+    (tmp_path / "file").write_text("x")
+    with open(tmp_path / "out", "wb") as out:
+        tool = run("opensnoop", "--json", "--stats", "--comm", "openers", "--prefix", tmp_path, read=False, stdout=out)
+        workers = [Waiting(openers, "times", tmp_path / "file", each, 0, 2).go() for _ in range(4)]
+        for worker in workers:
+            worker.result()
+        tool.stop()
+    with open(tmp_path / "out") as out:
+        records = [json.loads(line) for line in out]
+    end = records[-1]
+    seen = collections.Counter((record["pid"], record["path"]) for record in records if record["type"] == "open")
+    assert sum(seen.values()) == end["printed"]
+    assert set(seen) == {(worker.pid, str(tmp_path / "file")) for worker in workers}
+    assert max(seen.values()) <= 2 * each
+    assert end["printed"] + end["lost"] + end.get("missed", 0) == 8 * each
+    assert sum(record["ring"] for record in records if record["type"] == "lost") == end["lost"]
+    # what each process opened before: its marker
+    assert end["filtered"] >= 4
+
+
+def test_books_of_a_filter(run, openers, tmp_path):
+    """Of a hundred thousand opens one half is left out: no more and no less."""
+    count = (3_000 if KERNEL else 50_000)
+    (tmp_path / "file").write_text("x")
+    with open(tmp_path / "out", "wb") as out:
+        tool = run("opensnoop", "--json", "--stats", "-x", "--prefix", tmp_path, "--buffer", "64M", read=False, stdout=out)
+        workers = [Waiting(openers, "times", tmp_path / name, count, 20_000, 0).go() for name in ("file", "none")]
+        for worker in workers:
+            worker.result()
+        tool.stop()
+    with open(tmp_path / "out") as out:
+        records = [json.loads(line) for line in out]
+    end = records[-1]
+    assert (end["printed"], end["lost"], end.get("missed", 0)) == (count, 0, 0)
+    assert {record["path"] for record in records if record["type"] == "open"} == {str(tmp_path / "none")}
+    assert end["filtered"] >= count
+
+
+@pytest.mark.skipif(bool(KERNEL), reason="an emulated processor is too slow for it")
+def test_nothing_is_lost_at_a_high_rate(run, openers, tmp_path, record_property):
+    """
+    100,000 opens a second for three seconds, into a file, with the standard buffer. What else the machine does may
+    keep the reader from running for longer than the buffer lasts, so there are some tries.
+    """
+    count = 300_000
+    (tmp_path / "file").write_text("x")
+    for _ in range(5):
+        with open(tmp_path / "out", "wb") as out:
+            tool = run("opensnoop", "--comm", "openers", "--no-header", "--stats", read=False, stdout=out,
+                       preexec_fn=lambda: os.nice(-20))
+            us = do(openers, "times", tmp_path / "file", count, 100_000, 0)["ret"]
+            tool.stop()
+        with open(tmp_path / "out") as out:
+            printed = sum(line.rstrip().endswith(f" {tmp_path / 'file'}") for line in out)
+        lost = int(re.search(r"lost (\d+)", tool.stderr)[1])
+        rate = round(count / (us / 1e6))
+        print(f"{rate} opens a second, lost {lost}")
+        assert printed <= count <= printed + lost
+        if not lost:
+            break
+    record_property("opens a second", rate)
+    assert not lost, f"at {rate} opens a second"
+
+
+# ---- the end ----
+
+def test_closed_pipe_ends_it(run, openers, tmp_path):
+    tool = run("opensnoop", read=False)
+    objects = tool.objects()
+    tool.process.stdout.close()
+    do(openers, "times", tmp_path / "none", 23, 0, 0)
+    assert tool.finish().process.returncode == 0 and not leftovers(objects)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("rung", ["fexit", "tp"])
+def test_nothing_is_left(run, number, rung):
+    if rung not in rungs():
+        pytest.skip(f"this kernel refuses {rung}")
+    tool = run("opensnoop", "--json", "-F", "--latency", "--compat", "--probe", rung)
+    objects = tool.objects()
+    assert objects["prog"] and objects["link"]
+    tool.stop(number)
+    assert not leftovers(objects)
+
+
+@pytest.mark.parametrize("args, text", [
+    (["--prefix", "x" * 128], "127 bytes"), (["--prefix", ""], "empty"), (["-f", "O_NONE"], "O_NONE"), (["-f", ""], "-f"),
+    (["--min", "x"], "--min"), (["-n", ""], "empty"), (["ls"], "too many"), (["-p", "x"], "-p"), (["-t", "0"], "-t")])
+def test_wrong_arguments(run, args, text):
+    tool = run("opensnoop", *args, wait=False).finish()
+    assert tool.process.returncode == 2 and text in tool.stderr and not tool.stdout

@@ -10,19 +10,23 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/io_uring.h>
 #include <linux/openat2.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -256,6 +260,25 @@ static long by_null(void)
 	return result(syscall(SYS_openat, AT_FDCWD, NULL, O_RDONLY));
 }
 
+/* Refused before the kernel gets to it. */
+static long by_seccomp(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_openat, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EXDEV),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog filter = { sizeof(code) / sizeof(*code), code };
+
+	begin();
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter)) {
+		warn("prctl");
+		exit(SKIP);
+	}
+	return result(syscall(SYS_openat, AT_FDCWD, args[0], O_RDONLY));
+}
+
 /* The name begins on the last bytes of a page, and the next one is not there. */
 static long by_end_of_page(void)
 {
@@ -409,7 +432,7 @@ static void *repeat(void *unused)
 	return unused;
 }
 
-/* NAME COUNT PER_SECOND THREADS, each of which does that; the microseconds that it took */
+/* NAME COUNT PER_SECOND THREADS, each of which does that, or we ourselves; the microseconds that it took */
 static long many_times(void)
 {
 	int n = atoi(args[3]);
@@ -418,6 +441,8 @@ static long many_times(void)
 
 	begin();
 	clock_gettime(CLOCK_MONOTONIC, &from);
+	if (!n)
+		repeat(NULL);
 	for (int i = 0; i < n && i < 64; i++)
 		if (pthread_create(&threads[i], NULL, repeat, NULL))
 			err(1, "pthread_create");
@@ -706,6 +731,7 @@ static const struct kind {
 	{ "bad-pointer", by_bad_pointer, 0 },
 	{ "null", by_null, 0 },
 	{ "end-of-page", by_end_of_page, 1 },
+	{ "seccomp", by_seccomp, 1 },
 	{ "chroot", in_chroot, 2 },
 	{ "out-of-chroot", out_of_chroot, 3 },
 	{ "container", in_container, 2 },

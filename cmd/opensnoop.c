@@ -104,7 +104,7 @@ enum {
 	H_DELETED = 1 << 6,
 	H_OUTSIDE = 1 << 7,
 	H_DIRECT = 1 << 8,
-	H_FAILED = H_ERROR,
+	H_RESULT = 1 << 9, /* one of the first two */
 };
 
 static void put_fd(struct bk_out *o, const void *rec)
@@ -116,18 +116,7 @@ static void put_fd(struct bk_out *o, const void *rec)
 	if (s->has & H_FD)
 		bk_put_u64(o, s->ret);
 	else
-		bk_puts(o, s->has & H_FAILED ? "-1" : "?");
-}
-
-static void put_error(struct bk_out *o, const void *rec)
-{
-	const struct shown *s = rec;
-	const char *name = s->has & H_FAILED ? bk_errno_name(s->error) : s->has & H_FD ? "0" : "?";
-
-	if (name)
-		bk_puts(o, name);
-	else
-		bk_put_u64(o, s->error);
+		bk_puts(o, s->has & H_RESULT ? "-1" : "-");
 }
 
 /* Between the names: a bar in the table, a comma in the list. */
@@ -169,25 +158,6 @@ static void put_mode(struct bk_out *o, const void *rec)
 		bk_puts(o, o->json ? "null" : "-");
 }
 
-static void put_latency(struct bk_out *o, const void *rec)
-{
-	const struct shown *s = rec;
-
-	if (s->has & H_LATENCY)
-		bk_put_u64(o, s->latency_ns / 1000);
-	else
-		bk_putc(o, '-');
-}
-
-static void put_errno_name(struct bk_out *o, const void *rec)
-{
-	const char *name = bk_errno_name(((const struct shown *)rec)->error);
-
-	bk_putc(o, '"');
-	bk_puts(o, name ? name : "?");
-	bk_putc(o, '"');
-}
-
 enum { C_TIME, C_UID, C_FLAGS = 6, C_MODE, C_LATENCY };
 
 /* init() takes the headings of those away that are not asked for. */
@@ -197,15 +167,15 @@ static struct bk_col cols[] = {
 	BK_COL("PID", "pid", BK_COL_U32, -7, struct shown, pid),
 	BK_COL("COMM", "comm", BK_COL_STR, -16, struct shown, comm),
 	{ .head = "FD", .width = 4, .put = put_fd, .kind = BK_COL_S32 },
-	{ .head = "ERR", .width = -8, .put = put_error, .kind = BK_COL_S32 },
+	BK_COL_IF(H_RESULT, "ERR", NULL, BK_COL_ERRNO, -8, struct shown, error),
 	[C_FLAGS] = { .head = "FLAGS", .name = "flags", .width = -20, .put = put_flags, .kind = BK_COL_U32 },
 	[C_MODE] = { .head = "MODE", .width = -4, .put = put_mode, .kind = BK_COL_U32 },
-	[C_LATENCY] = { .head = "LAT(us)", .width = 7, .put = put_latency, .kind = BK_COL_U64 },
+	[C_LATENCY] = BK_COL_IF(H_LATENCY, "LAT(us)", NULL, BK_COL_US, 7, struct shown, latency_ns),
 	BK_COL("PATH", "path", BK_COL_PTR, 0, struct shown, path),
 	BK_COL(NULL, "tid", BK_COL_U32, 0, struct shown, tid),
 	BK_COL_IF(H_FD, NULL, "fd", BK_COL_S32, 0, struct shown, ret),
 	BK_COL_IF(H_ERROR, NULL, "errno", BK_COL_U32, 0, struct shown, error),
-	{ .name = "error", .kind = BK_COL_U32, .has = H_ERROR, .put = put_errno_name },
+	BK_COL_IF(H_ERROR, NULL, "error", BK_COL_ERRNO, 0, struct shown, error),
 	{ .name = "mode", .kind = BK_COL_U32, .has = H_MODE, .put = put_mode },
 	BK_COL_IF(H_LATENCY, NULL, "latency_ns", BK_COL_U64, 0, struct shown, latency_ns),
 	BK_COL(NULL, "name", BK_COL_PTR, 0, struct shown, name),
@@ -578,10 +548,7 @@ static void show_result(struct shown *s, const struct opensnoop_event *e)
 	if (!e || e->kind == OPENSNOOP_SENT)
 		return;
 	s->ret = e->ret;
-	if (e->ret >= 0)
-		s->has |= H_FD;
-	else
-		s->has |= H_ERROR;
+	s->has |= H_RESULT | (e->ret >= 0 ? H_FD : H_ERROR);
 	s->error = e->ret < 0 ? -(int64_t)e->ret : 0;
 }
 

@@ -376,7 +376,8 @@ def closing():
 
 
 def limiting():
-    resource.setrlimit(resource.RLIMIT_MEMLOCK, (1 << 22, resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]))
+    most = resource.getrlimit(resource.RLIMIT_MEMLOCK)[1]
+    resource.setrlimit(resource.RLIMIT_MEMLOCK, (1 << 22 if most < 0 else min(1 << 22, most // 2), most))
     os.umask(0o27)
 
 

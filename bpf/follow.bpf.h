@@ -46,8 +46,12 @@ int bk_fork(u64 *ctx)
 
 	if (task->pid != task->tgid) /* a thread */
 		return 0;
-	if (!child && !bpf_map_lookup_elem(&bk_followed, &from))
+	if (!child && !bpf_map_lookup_elem(&bk_followed, &from)) {
+		/* bk_exit may have missed the one that had this number before: see recursion_misses */
+		if (bpf_map_lookup_elem(&bk_followed, &tgid))
+			bpf_map_delete_elem(&bk_followed, &tgid);
 		return 0;
+	}
 	if (bpf_map_update_elem(&bk_followed, &tgid, &child, BPF_ANY))
 		bk_add(&bk_books.unfollowed, 1);
 	return 0;

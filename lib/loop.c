@@ -326,15 +326,16 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 				return last;
 		}
 	}
-	run->out->wake[1] = -1;
-	/* who reads what the command did may take his time, until a signal comes */
-	if (ended && !l->told)
-		return 0;
-	/* what is left is written, but nobody is waited for: from here on a second Ctrl-C just ends us */
 	take_signals(l);
-	run->out->wake[0] = -1;
-	run->out->patience = BK_LAST_WRITE_MS;
-	sigprocmask(SIG_SETMASK, &l->old, NULL);
+	run->out->wake[1] = -1;
+	/* who reads what the command did may take his time, until a signal comes; else nobody is waited for */
+	if (!ended || l->told) {
+		run->out->wake[0] = -1;
+		run->out->patience = BK_LAST_WRITE_MS;
+	}
+	/* from here on a second Ctrl-C just ends us; a first one is still the command's, too */
+	if (!l->command || l->told)
+		sigprocmask(SIG_SETMASK, &l->old, NULL);
 	return 0;
 }
 
@@ -348,8 +349,6 @@ void bk_loop_wait(struct bk_loop *l)
 	ring_buffer__free(l->ring); /* nothing of us stays in the kernel meanwhile */
 	l->ring = NULL;
 	p[0].fd = l->command->pidfd;
-	if (!l->told)
-		sigprocmask(SIG_BLOCK, &l->ending, NULL);
 	while (poll(p, 2, -1) < 0 || !p[0].revents) {
 		if (p[1].fd < 0 || !take_signals(l))
 			continue;

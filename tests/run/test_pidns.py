@@ -23,7 +23,7 @@ while IFS= read -r line; do
     while ! [ -s $DIR/$n ]; do sleep 0.1; done
 done <$DIR/options
 : >$DIR/ready
-while ! [ -e $DIR/go ]; do sleep 0.1; done
+read -r line <$DIR/go
 sh -c 'echo $$ $PPID; exec $TRUE plain' >$DIR/plain
 sh -c 'echo $$ $PPID; exec $TRUE plain' >>$DIR/plain
 $EXECS thread $TRUE zero thread
@@ -38,6 +38,7 @@ OPTIONS = {"pidns": "--pidns", "kernel": "", "parent": "--pidns --ppid 1", "no p
 def seen(workload, tmp_path_factory):
     """{what: records of exec}, and what the processes said of themselves."""
     place = tmp_path_factory.mktemp("pidns")
+    os.mkfifo(place / "go")
     (place / "options").write_text("".join(line + "\n" for line in OPTIONS.values()))
     inside = subprocess.Popen(
         ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", INSIDE],
@@ -47,11 +48,12 @@ def seen(workload, tmp_path_factory):
         wait_until(lambda: (place / "ready").exists() or inside.poll() is not None, 120)
         outside = subprocess.Popen([TRUE, "outside"])
         outside.wait()
-        (place / "go").touch()
+        (place / "go").write_text("\n")
         said, _ = inside.communicate(timeout=120)
     finally:
         inside.kill()
-    assert (inside.returncode, said) == (0, "")
+    # while the tools are started two may execute at once on one CPU, of which newer kernels show only one
+    assert inside.returncode == 0 and all(" events were missed: " in line for line in said.splitlines()), said
     records = {what: [json.loads(line) for line in (place / str(i + 1)).read_text().splitlines()]
                for i, what in enumerate(OPTIONS)}
     for what in records:

@@ -413,7 +413,7 @@ def test_filters(run, openers, tmp_path, rung):
     known = Waiting(openers, "times", tmp_path / "file", 23, 0, 0)
     cases = filters(tmp_path, known.pid)
     tools = [run("opensnoop", "--json", "--stats", "--probe", rung, *args) for args, *_ in cases]
-    seven = run("opensnoop", "--json", "--probe", rung, "--prefix", tmp_path, "--count", 7)
+    seven = run("opensnoop", "--json", "--probe", rung, "--prefix", tmp_path, "--limit", 7)
     known.go().result()
     do(openers, "times", tmp_path / "none", 23, 0, 0)
     assert len(seven.finish().of("open")) == 7

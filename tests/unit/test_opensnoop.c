@@ -10,7 +10,9 @@
 extern const struct bk_tool opensnoop_tool;
 
 static struct bk_out out;
-static struct bk_run run = { .tool = &opensnoop_tool, .out = &out, .opts.timestamp = BK_TIME_MONO };
+static struct bk_run run = {
+	.tool = &opensnoop_tool, .out = &out, .opts.timestamp = BK_TIME_MONO, .events = true
+};
 
 /* Records of several sizes, aligned as in the ring. */
 static union {

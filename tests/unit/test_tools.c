@@ -95,7 +95,7 @@ static void test_options(void **state)
 				fail_msg("%s: --%s takes a value or does not?", tool, o->name);
 			if (!o->to.flag)
 				fail_msg("%s: --%s goes nowhere", tool, o->name);
-			if (!o->choices != (o->type != BK_OPT_ENUM))
+			if (!o->choices != (o->type != BK_OPT_ENUM && o->type != BK_OPT_SET))
 				fail_msg("%s: --%s has choices or has not?", tool, o->name);
 			if ((o->type == BK_OPT_U32 || o->type == BK_OPT_LIST) &&
 			    (o->min > o->max || o->max > UINT32_MAX))

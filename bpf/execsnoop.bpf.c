@@ -410,22 +410,22 @@ static __always_inline void read_arguments(struct execsnoop_event *e, const stru
 	if (config.args_max < EXECSNOOP_FAILED_MAX)
 		end = start + config.args_max;
 	e->flags = EXECSNOOP_CUT;
+	/* all ways to get here are one for the verifier, and so are those to the next round */
+	bk_forget(at, c->argv);
+	bk_forget(end, c->argv);
 	for (i = 0; i < ARGS_MAX; i++) {
 		p = argument_pointer(c, i);
-		/* all ways to get here are one for the verifier */
-		bk_forget(at, p);
 		if (!p)
 			e->flags = 0;
 		if (!p || at >= end || at >= EXECSNOOP_NAME_MAX + EXECSNOOP_FAILED_MAX)
 			break;
+		e->data[at] = 0;
 		n = bpf_probe_read_user_str(e->data + at, EXECSNOOP_FAILED_MAX, (void *)p);
 		if (n < 0)
 			break;
-		if (!n) { /* older kernels say that of an empty one, and write nothing */
-			e->data[at] = 0;
-			n = 1;
-		}
-		at += n;
+		/* older kernels say 0 of an empty one, and write nothing */
+		at += n + bk_same(n, 0);
+		bk_forget(at, p);
 	}
 	if (at > end) {
 		at = end;
@@ -509,6 +509,9 @@ int failed_call(struct trace_event_raw_sys_exit *ctx)
 		c.file = bk_syscall_arg(typed, regs, 0, false);
 		c.argv = bk_syscall_arg(typed, regs, 1, false);
 	}
+	/* zero or not is one way for the verifier */
+	bk_forget(c.file, c.ret);
+	bk_forget(c.argv, c.ret);
 	return failed(&c, 0);
 }
 

@@ -346,6 +346,8 @@ void bk_loop_wait(struct bk_loop *l)
 
 	if (!l->command)
 		return;
+	if (l->told)
+		sigprocmask(SIG_SETMASK, &l->old, NULL); /* if the loop has failed it is not done yet */
 	ring_buffer__free(l->ring); /* nothing of us stays in the kernel meanwhile */
 	l->ring = NULL;
 	p[0].fd = l->command->pidfd;

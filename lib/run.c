@@ -345,9 +345,13 @@ static int start_on(struct bk_run *run, struct any_skel **out, const char **what
 
 static int refused(struct bk_run *run, int err, const char *what)
 {
+	/* the kernel's own number for what it does not support, which has no text */
+	enum { KERNEL_ENOTSUPP = 524 };
 	const char *cause = bk_log_cause(), *on = run->rung ? run->rung : "",
 		   *with = run->rung ? " with the probe " : "";
 
+	if (err == -KERNEL_ENOTSUPP)
+		err = -EOPNOTSUPP;
 	if (err == -EPERM || err == -EACCES) {
 		bk_error("cannot %s%s%s: the kernel refuses (%s): %s", what, with, on,
 			 strerror(-err), err == -EACCES && cause ? cause : bk_why_refused());

@@ -106,10 +106,37 @@ def test_in_a_pid_namespace(tool, rung, kernel):
     assert_cheap(counts)
 
 
+# ---- programs that are there only for some options, and what they become by others ----
+
+NETNS = str(os.stat("/proc/self/ns/net").st_ino)
+TASKS = ["--pid", "1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16", "--tid", "1", "--uid", "0", "--comm", "none*", "--netns", NETNS]
+OPTIONS = {
+    "execsnoop": ["-x", "-x -D --exit --cwd --exe", "-x -D --exit --cwd --exe -P 1", "--args-max 32k",
+                  *(f"--by {key}" for key in complete("execsnoop", "--by"))],
+    "opensnoop": ["-F", "--host-path", "--latency --compat", "-F --latency --compat -x --write -f O_CREAT", "--min 1ms",
+                  "--prefix /etc", "--json", *(f"--by {key}" for key in complete("opensnoop", "--by")),
+                  "--by path --prefix /etc --min 1ms --compat"],
+}
+WITH_OPTIONS = [(tool, rung, options) for tool, rung in RUNGS for options in OPTIONS.get(tool, ())]
+
+
+@pytest.mark.parametrize("tasks", ["", "tasks"])
+@pytest.mark.parametrize("tool, rung, options", WITH_OPTIONS,
+                         ids=[f"{tool} {rung} {options}" for tool, rung, options in WITH_OPTIONS])
+def test_with_options(tool, rung, options, tasks, kernel, statistics):
+    force = ["--probe", rung] if rung else []
+    if run(tool, *force, "--duration", "1ms").returncode == 3:
+        pytest.skip("this kernel refuses it")
+    seen = {}
+    assert_cheap(attached(tool, *force, *options.split(), *(TASKS if tasks else []), into=seen))
+    # apart from what is loaded without options
+    for (_, program), figure in seen.items():
+        statistics[tool, f"{program}+"] = max(statistics.get((tool, f"{program}+"), (0,)), figure)
+
+
 # ---- netmon: its program is another one for each key and each filter ----
 
 KEYS = complete("netmon", "--by")
-NETNS = str(os.stat("/proc/self/ns/net").st_ino)
 
 # (what is tested, options); two of one kind exclude each other.
 FILTERS = [

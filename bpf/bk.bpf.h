@@ -109,6 +109,33 @@ const volatile struct bk_kernel bk_kernel;
 static void *(*const bk_rdonly_cast)(const void *obj, u32 btf_id)
 	__attribute__((unused)) = (void *)BK_KFUNC_RDONLY_CAST;
 
+static void (*const bk_preempt_disable)(void) __attribute__((unused)) = (void *)BK_KFUNC_PREEMPT_DISABLE;
+static void (*const bk_preempt_enable)(void) __attribute__((unused)) = (void *)BK_KFUNC_PREEMPT_ENABLE;
+
+/*
+ * A program at a typed tracepoint or function, as one piece: BK_TYPED("tp_btf/NAME", name) { body }. The kernel skips
+ * a program that is running on the CPU already: were the task preempted in it, the events of all others there would
+ * be missed until it runs again. (Functions from 5.11 on, tracepoints from 7.0, each with CONFIG_PREEMPT; before 6.11
+ * nothing can be done about it.)
+ */
+#define BK_TYPED(section, name)								\
+	static __always_inline int name##_body(u64 *ctx);				\
+											\
+	SEC(section)									\
+	int name(u64 *ctx)								\
+	{										\
+		int ret;								\
+											\
+		if (bk_kernel.has_preempt)						\
+			bk_preempt_disable();						\
+		ret = name##_body(ctx);							\
+		if (bk_kernel.has_preempt)						\
+			bk_preempt_enable();						\
+		return ret;								\
+	}										\
+											\
+	static __always_inline int name##_body(u64 *ctx)
+
 /*
  * The bytes at an address, at most BK_RAW_MAX of them, through the one type that is a long array of
  * bytes.

@@ -167,8 +167,9 @@ static __always_inline void send_path(struct bk_place place, const struct path *
 
 struct process {
 	struct execsnoop_exit e; /* what is known of its end; the time of CPU adds up */
-	u64 dying;		 /* threads that have exited, but still run */
-	u64 leader_exited;	 /* the first one is among them, or has run for the last time */
+	u64 start;		 /* of the process: another one can have its number */
+	u64 threads;		 /* that have not exited */
+	u64 dying;		 /* that have, but still run */
 };
 
 struct {
@@ -186,20 +187,36 @@ struct {
 	__type(value, u32);
 } dying SEC(".maps");
 
-/* It has one thread now. If it was executed before, its time goes on. */
+static __always_inline struct process *find_process(struct task_struct *task)
+{
+	u32 pid = task->tgid;
+	struct process *p = bpf_map_lookup_elem(&running, &pid);
+
+	return p && p->start == task->start_time ? p : NULL;
+}
+
+/* The process is executed once more, whether that is shown or not: its time goes on, with one thread. */
+static __always_inline void executed_again(struct task_struct *task, u64 now)
+{
+	struct process *p = find_process(task);
+
+	if (!p)
+		return;
+	p->e.since = now;
+	p->threads = 1;
+}
+
 static __always_inline void remember(struct task_struct *task, u64 now)
 {
 	u32 pid = task->tgid;
-	struct process *known = bpf_map_lookup_elem(&running, &pid), p = {};
+	struct process p = {
+		.e.since = now,
+		.e.cpu_ns = task->signal->sum_sched_runtime,
+		.start = task->start_time,
+		.threads = 1,
+	};
 
-	if (known) {
-		known->e.since = now;
-		known->leader_exited = 0; /* that was another one */
-		return;
-	}
-	p.e.since = now;
-	p.e.cpu_ns = task->signal->sum_sched_runtime;
-	if (bpf_map_update_elem(&running, &pid, &p, BPF_ANY))
+	if (!find_process(task) && bpf_map_update_elem(&running, &pid, &p, BPF_ANY))
 		bk_add(&bk_books.untracked, 1);
 }
 
@@ -218,25 +235,38 @@ static __always_inline void note_end(struct execsnoop_exit *e, struct task_struc
 	bk_comm_of(true, leader, e->comm);
 }
 
+/* Of a process that is known, a thread begins. */
+BK_TYPED("tp_btf/sched_process_fork", began)
+{
+	struct task_struct *task = (void *)ctx[1], *leader = task->group_leader;
+	struct process *p;
+
+	if (task == leader)
+		return 0;
+	p = find_process(leader);
+	if (p)
+		bk_add(&p->threads, 1);
+	return 0;
+}
+
 /* Each thread passes this before the switch for which it is dead. */
-SEC("tp_btf/sched_process_exit")
-int exited(u64 *ctx)
+BK_TYPED("tp_btf/sched_process_exit", exited)
 {
 	struct task_struct *task = (void *)ctx[0];
+	struct process *p = find_process(task->group_leader);
 	u64 key = (u64)task;
 	u32 pid = task->tgid;
-	struct process *p = bpf_map_lookup_elem(&running, &pid);
 
 	if (!p)
 		return 0;
 	if (!task->signal->live.counter)
 		note_end(&p->e, task);
-	if (task == task->group_leader)
-		p->leader_exited = 1;
 	bk_add(&p->dying, 1);
+	bk_add(&p->threads, -1);
 	if (!bpf_map_update_elem(&dying, &key, &pid, BPF_ANY))
 		return 0;
-	bk_add(&p->dying, -1);
+	/* when it runs for the last time will not be noticed */
+	bpf_map_delete_elem(&running, &pid);
 	bk_add(&bk_books.untracked, 1);
 	return 0;
 }
@@ -272,8 +302,8 @@ int switched(u64 *ctx)
 		return 0;
 	bk_add(&p->e.cpu_ns, task->se.sum_exec_runtime);
 	bk_add(&p->dying, -1);
-	/* the last thread to run sends the end; others may not even be where they are counted as dying */
-	if (p->dying || !p->e.head.kind || !p->leader_exited || task->signal->nr_threads > 1)
+	/* the last one to run sends the end */
+	if (p->dying || p->threads || !p->e.head.kind)
 		return 0;
 	end = p->e;
 	/* of two that are the last one at the same time, one has it */
@@ -324,8 +354,7 @@ static __always_inline void count(struct task_struct *task, struct linux_binprm 
 	bk_count(&key);
 }
 
-SEC("tp_btf/sched_process_exec")
-int exec__tp_btf(u64 *ctx)
+BK_TYPED("tp_btf/sched_process_exec", exec__tp_btf)
 {
 	struct task_struct *task = (void *)ctx[0];
 	struct linux_binprm *bprm = (void *)ctx[2];
@@ -334,6 +363,8 @@ int exec__tp_btf(u64 *ctx)
 
 	now = bpf_ktime_get_ns();
 	duration = call_duration(who.tid, now);
+	if (config.exit)
+		executed_again(task, now);
 	/*
 	 * By now the task has the number of its process, whichever thread called. What number the thread had in
 	 * another PID namespace is forgotten with it; the first one has that of the process.
@@ -392,12 +423,12 @@ struct call {
 	bool compat;
 };
 
-static __always_inline u64 argument_pointer(const struct call *c, u32 i)
+static __always_inline bool argument_pointer(const struct call *c, u32 i, u64 *p)
 {
-	u64 p = 0;
+	u32 size = c->compat ? 4 : 8;
 
-	bpf_probe_read_user(&p, c->compat ? 4 : 8, (void *)c->argv + (c->compat ? 4 : 8) * (u64)i);
-	return p;
+	*p = 0;
+	return !bpf_probe_read_user(p, size, (void *)c->argv + size * (u64)i);
 }
 
 /* The arguments behind the name of the file, and behind each other, as far as they can be read. */
@@ -413,11 +444,12 @@ static __always_inline void read_arguments(struct execsnoop_event *e, const stru
 	/* all ways to get here are one for the verifier, and so are those to the next round */
 	bk_forget(at, c->argv);
 	bk_forget(end, c->argv);
-	for (i = 0; i < ARGS_MAX; i++) {
-		p = argument_pointer(c, i);
+	for (i = 0; i <= ARGS_MAX; i++) {
+		if (!argument_pointer(c, i, &p))
+			break;
 		if (!p)
 			e->flags = 0;
-		if (!p || at >= end || at >= EXECSNOOP_NAME_MAX + EXECSNOOP_FAILED_MAX)
+		if (!p || i == ARGS_MAX || at >= end || at >= EXECSNOOP_NAME_MAX + EXECSNOOP_FAILED_MAX)
 			break;
 		e->data[at] = 0;
 		n = bpf_probe_read_user_str(e->data + at, EXECSNOOP_FAILED_MAX, (void *)p);
@@ -451,7 +483,7 @@ static __always_inline int failed(const struct call *c, u32 which)
 	long n;
 
 	duration = call_duration(bpf_get_current_pid_tgid(), now);
-	if (!bk_want_current(task))
+	if (!config.failed || !bk_want_current(task))
 		return 0;
 	parent = bk_get(typed, task, real_parent);
 	ppid = bk_tgid_of(typed, parent);
@@ -516,8 +548,7 @@ int failed_call(struct trace_event_raw_sys_exit *ctx)
 }
 
 /* At the exit of every system call of everybody: 32-bit callers pass no other tracepoint. */
-SEC("tp_btf/sys_exit")
-int failed_compat(u64 *ctx)
+BK_TYPED("tp_btf/sys_exit", failed_compat)
 {
 	struct pt_regs *regs = (void *)ctx[0];
 	struct call c = { .ret = (s32)ctx[1], .compat = true };

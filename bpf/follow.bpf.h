@@ -38,8 +38,7 @@ static __always_inline bool bk_is_followed(const bool typed, struct task_struct 
  * Runs before the new task is woken, so nothing that it does comes first. The first argument is who
  * made it, also where the parent is another one (CLONE_PARENT).
  */
-SEC("?tp_btf/sched_process_fork")
-int bk_fork(u64 *ctx)
+BK_TYPED("?tp_btf/sched_process_fork", bk_fork)
 {
 	struct task_struct *maker = (void *)ctx[0], *task = (void *)ctx[1];
 	u32 from = maker->tgid, tgid = task->tgid, child = bk_is_self(true, maker);
@@ -58,8 +57,7 @@ int bk_fork(u64 *ctx)
 }
 
 /* The last thread of a process takes it out, before its number can be given to another one. */
-SEC("?tp_btf/sched_process_exit")
-int bk_exit(u64 *ctx)
+BK_TYPED("?tp_btf/sched_process_exit", bk_exit)
 {
 	struct task_struct *task = (void *)ctx[0];
 	u32 tgid = task->tgid;

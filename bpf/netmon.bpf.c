@@ -548,8 +548,7 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 	return true;
 }
 
-SEC("tp_btf/kfree_skb")
-int line__tp_btf(u64 *ctx)
+BK_TYPED("tp_btf/kfree_skb", line__tp_btf)
 {
 	struct drop d;
 	struct pkt p;
@@ -559,8 +558,7 @@ int line__tp_btf(u64 *ctx)
 	return 0;
 }
 
-SEC("tp_btf/kfree_skb")
-int count__tp_btf(u64 *ctx)
+BK_TYPED("tp_btf/kfree_skb", count__tp_btf)
 {
 	struct drop d;
 	struct pkt p;

@@ -389,26 +389,22 @@ static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, u
 	return returned(&o, task);
 }
 
-SEC("fexit/do_sys_openat2")
-int open__fexit(u64 *ctx)
+BK_TYPED("fexit/do_sys_openat2", open__fexit)
 {
 	return if_wanted(open_returned(ctx, task, ns));
 }
 
-SEC("fexit/do_handle_open")
-int handle__fexit(u64 *ctx)
+BK_TYPED("fexit/do_handle_open", handle__fexit)
 {
 	return if_wanted(handle_returned(ctx, task, ns));
 }
 
-SEC("fentry/do_sys_openat2")
-int begin_open__fexit(u64 *ctx)
+BK_TYPED("fentry/do_sys_openat2", begin_open__fexit)
 {
 	return begin();
 }
 
-SEC("fentry/do_handle_open")
-int begin_handle__fexit(u64 *ctx)
+BK_TYPED("fentry/do_handle_open", begin_handle__fexit)
 {
 	return begin();
 }
@@ -513,8 +509,7 @@ static __always_inline int compat_returned(u64 *ctx, struct task_struct *task, u
 	return returned(&o, task);
 }
 
-SEC("tp_btf/sys_exit")
-int compat__tp(u64 *ctx)
+BK_TYPED("tp_btf/sys_exit", compat__tp)
 {
 	u32 call = compat_call((void *)ctx[0]);
 
@@ -523,8 +518,7 @@ int compat__tp(u64 *ctx)
 	return if_wanted(compat_returned(ctx, task, ns, call));
 }
 
-SEC("tp_btf/sys_enter")
-int begin_compat__tp(u64 *ctx)
+BK_TYPED("tp_btf/sys_enter", begin_compat__tp)
 {
 	if (compat_call((void *)ctx[0]) != OPENSNOOP_CALLS)
 		begin();
@@ -636,8 +630,7 @@ static __always_inline int uring_taken(struct io_kiocb *req)
 	return 0;
 }
 
-SEC("tp_btf/io_uring_submit_req")
-int uring_req(u64 *ctx)
+BK_TYPED("tp_btf/io_uring_submit_req", uring_req)
 {
 	return uring_taken((void *)ctx[0]);
 }
@@ -655,8 +648,7 @@ static __always_inline u64 uring_find(u64 first, u64 second)
 }
 
 /* Until 6.4; and until 5.13 the request is not told. */
-SEC("tp_btf/io_uring_submit_sqe")
-int uring_sqe(u64 *ctx)
+BK_TYPED("tp_btf/io_uring_submit_sqe", uring_sqe)
 {
 	if (!bpf_core_field_exists(((struct trace_event_raw_io_uring_submit_sqe *)0)->req))
 		return 0;
@@ -667,19 +659,24 @@ int uring_sqe(u64 *ctx)
  * From 5.17. The request may have the memory of one whose result was never told; then what comes now is not that
  * result.
  */
-SEC("tp_btf/io_uring_req_failed")
-int uring_failed(u64 *ctx)
+BK_TYPED("tp_btf/io_uring_req_failed", uring_failed)
 {
+	/* volatile: to be loaded where they are there, not before; until 5.18 there are only two */
+	const volatile u64 *args = ctx;
 	const struct io_uring_sqe *sqe = (void *)ctx[0];
-	struct open o = { .kind = OPENSNOOP_REFUSED, .ret = (s32)ctx[2] };
-	u64 req = uring_find(ctx[1], ctx[2]), how = 0;
+	struct open o = { .kind = OPENSNOOP_REFUSED };
 	struct task_struct *task;
+	u64 req, how = 0;
 
-	if (!bpf_core_field_exists(((struct io_kiocb *)req)->cqe) || !uring_opens((void *)req))
+	if (!bpf_core_field_exists(((struct io_kiocb *)0)->cqe))
+		return 0;
+	req = uring_find(args[1], args[2]);
+	o.ret = (s32)args[2];
+	if (!uring_opens((void *)req))
 		return 0;
 	bpf_map_delete_elem(&requests, &req);
 	task = bk_current();
-	if (req == ctx[2] || !bk_want_current(task))
+	if (req == args[2] || !bk_want_current(task))
 		return 0;
 	bk_read(&o.dfd, sizeof(o.dfd), &sqe->fd);
 	bk_read(&o.name, sizeof(o.name), &sqe->addr);
@@ -699,8 +696,7 @@ int uring_failed(u64 *ctx)
 }
 
 /* From 5.19: a request has its result in it. There are also results of no request. */
-SEC("tp_btf/io_uring_complete")
-int uring_done(u64 *ctx)
+BK_TYPED("tp_btf/io_uring_complete", uring_done)
 {
 	struct open o = { .kind = OPENSNOOP_DONE, .id = ctx[1] };
 	struct io_kiocb *req = (void *)o.id;

@@ -16,6 +16,7 @@ enum {
 };
 
 #define BK_SB_NOUSER (1UL << 31) /* nobody can mount it: pipes, sockets and the like */
+#define BK_NSFS_MAGIC 0x6e736673 /* but for namespaces */
 
 /* A place of the file system: what struct path says, copied. */
 struct bk_place {
@@ -105,17 +106,19 @@ static __always_inline u64 bk_put_path(char *buf, u64 at, struct bk_place place,
 				       struct bk_place root, bool within, struct bk_path *p)
 {
 	struct super_block *sb = NULL;
-	unsigned long flags = 0;
+	unsigned long flags = 0, magic = 0;
+	u32 i;
 
 	bk_read(&sb, sizeof(sb), &place.mnt->mnt_sb);
 	bk_read(&flags, sizeof(flags), &sb->s_flags);
 	bk_read(&p->dev, sizeof(p->dev), &sb->s_dev);
-	if (flags & BK_SB_NOUSER)
+	bk_read(&magic, sizeof(magic), &sb->s_magic);
+	if (flags & BK_SB_NOUSER || magic == BK_NSFS_MAGIC)
 		return bk_put_pseudo(buf, at, place.dentry, sb, p);
 	if (bk_is_deleted(place.dentry))
 		p->flags |= BK_PATH_DELETED;
 	bk_forget(at, place.dentry);
-	for (u32 i = 0; i < BK_PATH_DEPTH; i++) {
+	for (i = 0; i < BK_PATH_DEPTH; i++) {
 		struct dentry *top = NULL, *up = NULL;
 		const unsigned char *name = NULL;
 		s64 n;
@@ -139,9 +142,9 @@ static __always_inline u64 bk_put_path(char *buf, u64 at, struct bk_place place,
 		if (up == place.dentry)
 			break;
 		bk_read(&name, sizeof(name), &place.dentry->d_name.name);
-		if (i == BK_PATH_DEPTH - 1 || at >= BK_PATH_ROOM) {
-			p->flags |= BK_PATH_CUT;
-			return at;
+		if (at >= BK_PATH_ROOM) {
+			i = BK_PATH_DEPTH;
+			break;
 		}
 		n = bpf_probe_read_kernel_str(buf + at, BK_PATH_NAME, name);
 		at += n & ~(n >> 63);
@@ -149,7 +152,9 @@ static __always_inline u64 bk_put_path(char *buf, u64 at, struct bk_place place,
 		bk_forget(at, up);
 		place.dentry = up;
 	}
-	if (!within)
+	if (i == BK_PATH_DEPTH)
+		p->flags |= BK_PATH_CUT;
+	else if (!within)
 		p->flags |= BK_PATH_OUTSIDE;
 	return at;
 }

@@ -111,7 +111,7 @@ struct file_system_type {
 
 struct super_block {
 	unsigned int s_dev;
-	unsigned long s_flags;
+	unsigned long s_flags, s_magic;
 	struct file_system_type *s_type;
 };
 
@@ -268,8 +268,7 @@ typedef struct {
 
 /* what the threads of a process share */
 struct signal_struct {
-	atomic_t live;	/* threads that have not begun to exit */
-	int nr_threads; /* that are not gone; the first one stays until the end */
+	atomic_t live; /* threads that have not begun to exit */
 	int group_exit_code;
 	unsigned int flags;
 	unsigned long long sum_sched_runtime; /* ns, of threads that are gone */
@@ -293,6 +292,7 @@ struct task_struct {
 	struct mm_struct *mm;
 	struct task_struct *real_parent;
 	struct sched_entity se;
+	u64 start_time; /* of the process */
 	int exit_code;
 	const struct cred *cred;
 	struct fs_struct *fs;

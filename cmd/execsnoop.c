@@ -66,6 +66,7 @@ enum { H_CUT = 1, H_TID = 2, H_LEFT_OUT = 4, H_ERROR = 8, H_DURATION = 16, H_BYT
 /* The arguments of the exec that is shown now. */
 static struct {
 	const char *file;
+	bool named; /* it has one; else it could not be read */
 	const char *word[WORDS_MAX + 1];
 	size_t size[WORDS_MAX + 1];
 	size_t n, first; /* the first that is shown */
@@ -151,8 +152,10 @@ static void put_args_text(struct bk_out *o)
 	bool any = !opt.as_is;
 	size_t i;
 
-	if (any)
+	if (any && args.named)
 		put_word(o, args.file, strlen(args.file));
+	else if (any)
+		bk_putc(o, '-');
 	for (i = args.first; is_shown(i); i++) {
 		if (any)
 			bk_putc(o, ' ');
@@ -336,8 +339,7 @@ static int init_count(struct bk_run *run)
 	}
 	if (opt.by < 0)
 		opt.by = EXECSNOOP_BY_COMM - 1;
-	bk_count_init(run);
-	return 0;
+	return bk_count_init(run);
 }
 
 static int report(struct bk_run *run, void *skel, bool last)
@@ -354,6 +356,10 @@ static int init(struct bk_run *run)
 			return -EINVAL;
 	} else if (run->opts.interval || opt.rows) {
 		bk_error("--interval and --rows belong to --count");
+		return -EINVAL;
+	}
+	if (opt.wall && opt.relative) {
+		bk_error("-T and -t: there is one column for the time");
 		return -EINVAL;
 	}
 	if (opt.args_max > EXECSNOOP_ARGS_MAX) {
@@ -406,6 +412,7 @@ static int configure(struct bk_run *run, void *skel)
 	c->exe = opt.exe;
 	c->exit = opt.exit;
 	c->duration = opt.duration;
+	c->failed = opt.failed;
 	c->execve = EXECVE;
 	c->execveat = EXECVEAT;
 	c->compat_execve = COMPAT_EXECVE;
@@ -413,8 +420,10 @@ static int configure(struct bk_run *run, void *skel)
 	if (opt.failed)
 		run->blind = NULL;
 	bpf_program__set_autoload(s->progs.begin_call, opt.duration);
-	bpf_program__set_autoload(s->progs.failed_call, opt.failed);
+	/* a call that failed is over, too */
+	bpf_program__set_autoload(s->progs.failed_call, opt.failed || opt.duration);
 	bpf_program__set_autoload(s->progs.failed_compat, opt.failed);
+	bpf_program__set_autoload(s->progs.began, opt.exit);
 	bpf_program__set_autoload(s->progs.exited, opt.exit);
 	bpf_program__set_autoload(s->progs.switched, opt.exit);
 	for (size_t i = 0; !err && i < ARRAY_LEN(maps); i++)
@@ -515,8 +524,10 @@ static int event_exit(struct bk_run *run, const struct execsnoop_exit *e, size_t
 	if (len < sizeof(*e))
 		return -EPROTO;
 	if (decides_here()) {
-		if (!tfind((void *)(uintptr_t)e->head.pid, &shown, by_number))
+		if (!tfind((void *)(uintptr_t)e->head.pid, &shown, by_number)) {
+			run->left_out++;
 			return 0;
+		}
 		tdelete((void *)(uintptr_t)e->head.pid, &shown, by_number);
 	}
 	x.time = e->head.time;
@@ -550,6 +561,7 @@ static int event_exec(struct bk_run *run, const struct execsnoop_event *e, size_
 	    e->file_len > e->args_at)
 		return -EPROTO;
 	args.file = e->file_len ? e->data : "";
+	args.named = e->file_len;
 	split(e->data + e->args_at, e->args_len, e->argc,
 	      e->args_len < e->args_size || e->flags & EXECSNOOP_CUT);
 	args.first = opt.as_is ? 0 : behind_front(args.file, e->flags);
@@ -557,8 +569,9 @@ static int event_exec(struct bk_run *run, const struct execsnoop_event *e, size_
 		run->left_out++;
 		return 0;
 	}
-	if (opt.exit && decides_here() && !e->ret)
-		tsearch((void *)(uintptr_t)e->head.pid, &shown, by_number);
+	if (opt.exit && decides_here() && !e->ret &&
+	    !tsearch((void *)(uintptr_t)e->head.pid, &shown, by_number))
+		return -ENOMEM;
 	x.time = e->head.time;
 	x.ret = e->ret;
 	x.error = -(int64_t)e->ret;
@@ -572,7 +585,7 @@ static int event_exec(struct bk_run *run, const struct execsnoop_event *e, size_
 	x.uid = e->uid;
 	memcpy(x.comm, e->comm, sizeof(x.comm));
 	memcpy(x.parent_comm, e->parent_comm, sizeof(x.parent_comm));
-	x.file = args.file;
+	x.file = e->file_len ? args.file : NULL;
 	if (e->flags & EXECSNOOP_INTERPRETED && args.n > args.open)
 		x.interpreter = args.word[0];
 	x.cut = args.cut;

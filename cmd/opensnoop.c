@@ -255,8 +255,7 @@ static int init_count(struct bk_run *run)
 		bk_error("--prefix: the name is looked at only with --by path");
 		return -EINVAL;
 	}
-	bk_count_init(run);
-	return 0;
+	return bk_count_init(run);
 }
 
 static int started(struct bk_run *run, void *skel)

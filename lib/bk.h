@@ -518,8 +518,11 @@ struct bk_counted {
 	uint64_t total;	  /* events, these among them */
 };
 
-/* For init(), if it is asked for: a report each second if nothing else is said, and no lines. */
-void bk_count_init(struct bk_run *run);
+/*
+ * For init(), if it is asked for: a report each second if nothing else is said, and no lines. -EINVAL, said: the
+ * interval is too short.
+ */
+int bk_count_init(struct bk_run *run);
 /* For start_json(): what is counted by, and how often it is reported; nothing if there are lines. */
 void bk_count_start_json(const struct bk_run *run, struct bk_out *o, const char *by);
 /*

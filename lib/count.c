@@ -17,11 +17,16 @@ static struct {
 
 /* ---- before and after load ---- */
 
-void bk_count_init(struct bk_run *run)
+int bk_count_init(struct bk_run *run)
 {
 	if (!run->opts.interval)
 		run->opts.interval = 1000000000;
+	if (run->opts.interval < 1000000) {
+		bk_error("--interval: at least 1ms, which is how it is told");
+		return -EINVAL;
+	}
 	run->events = false;
+	return 0;
 }
 
 void bk_count_start_json(const struct bk_run *run, struct bk_out *o, const char *by)

@@ -373,6 +373,26 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 
 /* ---- help, man page, completion ---- */
 
+enum { HELP_LEFT = 30, HELP_WIDTH = 100 };
+
+/* In lines behind the help, if they are many. */
+static void help_choices(const struct bk_opt *o)
+{
+	size_t at = HELP_LEFT + strlen(o->help) + 1;
+
+	printf(":");
+	for (int i = 0; o->choices[i]; i++) {
+		size_t n = strlen(o->choices[i]) + 1;
+
+		if (at + n > HELP_WIDTH) {
+			printf("\n%*s", HELP_LEFT - 1, "");
+			at = HELP_LEFT - 1;
+		}
+		printf(" %s", o->choices[i]);
+		at += n;
+	}
+}
+
 static void help_row(const struct bk_opt *o)
 {
 	char left[64];
@@ -385,11 +405,8 @@ static void help_row(const struct bk_opt *o)
 		printf("  %s\n  %-26s  %s", left, "", o->help);
 	else
 		printf("  %-26s  %s", left, o->help);
-	if (o->choices) {
-		printf(":");
-		for (int i = 0; o->choices[i]; i++)
-			printf(" %s", o->choices[i]);
-	}
+	if (o->choices)
+		help_choices(o);
 	printf("\n");
 }
 

@@ -52,11 +52,20 @@ static bool is_constant(const struct bpf_insn *insn)
 	       insn->code == (BPF_ALU | BPF_MOV | BPF_K);
 }
 
-/* Where the kernel has not all of them, they stay, in code that is never reached. */
-static bool has_numbers(const struct bk_probe *p)
+/* Which of them are calls; the others are ids of types. */
+static bool is_function(int i)
 {
-	for (int i = 0; i < NUMBERS; i++)
-		if (!p->names[i].id)
+	int number = BK_KFUNC_RDONLY_CAST + i;
+
+	return number == BK_KFUNC_RDONLY_CAST || number == BK_KFUNC_PREEMPT_DISABLE ||
+	       number == BK_KFUNC_PREEMPT_ENABLE;
+}
+
+/* Has the kernel all from one to another? Where not, they stay, in code that is never reached. */
+static bool has_numbers(const struct bk_probe *p, int first, int last)
+{
+	for (int number = first; number <= last; number++)
+		if (!p->names[number - BK_KFUNC_RDONLY_CAST].id)
 			return false;
 	return true;
 }
@@ -67,8 +76,6 @@ static int put_numbers(const struct bk_probe *p, struct bpf_program *prog)
 	struct bpf_insn *insns;
 	int err;
 
-	if (!has_numbers(p))
-		return 0;
 	insns = malloc(n * sizeof(*insns));
 	if (!insns)
 		return -ENOMEM;
@@ -76,9 +83,10 @@ static int put_numbers(const struct bk_probe *p, struct bpf_program *prog)
 	for (size_t i = 0; i < n; i++) {
 		uint32_t number = (uint32_t)insns[i].imm - BK_KFUNC_RDONLY_CAST;
 
-		if (number >= NUMBERS || !(number ? is_constant(&insns[i]) : is_call(&insns[i])))
+		if (number >= NUMBERS || !p->names[number].id ||
+		    !(is_function(number) ? is_call(&insns[i]) : is_constant(&insns[i])))
 			continue;
-		if (!number)
+		if (is_function(number))
 			insns[i].src_reg = BPF_PSEUDO_KFUNC_CALL;
 		insns[i].imm = p->names[number].id;
 	}
@@ -230,7 +238,7 @@ static int add_names(struct bk_probe *p, struct bpf_object *obj)
 	forget_names(p);
 	for (int i = 0; !err && i < NUMBERS; i++)
 		err = add_name(p, number_names[i], strlen(number_names[i]),
-			       i ? 1 << BTF_KIND_STRUCT : 1 << BTF_KIND_FUNC);
+			       is_function(i) ? 1 << BTF_KIND_FUNC : 1 << BTF_KIND_STRUCT);
 	for (uint32_t id = 1; !err && id < btf__type_cnt(btf); id++) {
 		const struct btf_type *t = btf__type_by_id(btf, id);
 
@@ -317,8 +325,10 @@ int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj, const char *con
 		if (err)
 			return err;
 	}
-	if (k)
-		k->has_rdonly_cast = has_numbers(p);
+	if (k) {
+		k->has_rdonly_cast = has_numbers(p, BK_KFUNC_RDONLY_CAST, BK_TYPE_SOCK);
+		k->has_preempt = has_numbers(p, BK_KFUNC_PREEMPT_DISABLE, BK_KFUNC_PREEMPT_ENABLE);
+	}
 	return 0;
 }
 

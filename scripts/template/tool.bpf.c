@@ -19,8 +19,8 @@ static __always_inline int on_exec(struct task_struct *task)
 	if (!e)
 		return 0;
 	e->time = bpf_ktime_get_ns();
-	e->pid = task->tgid;
-	e->ppid = task->real_parent->tgid;
+	e->pid = bk_tgid_of(true, task);
+	e->ppid = bk_tgid_of(true, task->real_parent);
 	e->uid = task->cred->uid.val;
 	e->pad = 0;
 	__builtin_memcpy(e->comm, task->comm, sizeof(e->comm));
@@ -29,10 +29,9 @@ static __always_inline int on_exec(struct task_struct *task)
 }
 
 /* One program a rung, named WHAT__RUNG. The best: the tracepoint with its BTF types, no copying. */
-SEC("tp_btf/sched_process_exec")
-int BPF_PROG(exec__tp_btf, struct task_struct *task)
+BK_TYPED("tp_btf/sched_process_exec", exec__tp_btf)
 {
-	return on_exec(task);
+	return on_exec((void *)ctx[0]);
 }
 
 /* Where that is refused: the classic tracepoint. Needs bpf_get_current_task_btf (5.11). */

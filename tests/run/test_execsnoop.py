@@ -368,7 +368,8 @@ def test_failure(failed, failures, name):
     assert ("tid" in last) == (name == "thread") and "interpreter" not in last
     assert ("call_ns" in last) != failure.compat and 0 <= last.get("call_ns", 0) < 60e9
     # with a directory's descriptor, what was given
-    assert last["file"] == (os.path.basename(failure.file) if failure.kind == "execveat" else failure.file)
+    name_given = os.path.basename(failure.file) if failure.kind == "execveat" else failure.file
+    assert last.get("file", "") == name_given and ("file" in last) == (name != "no name")
     if name == "E2BIG":
         assert last["args_cut"] and set("".join(last["args"])) == {"x"} and "args_bytes" not in last
         assert sum(len(arg) + 1 for arg in last["args"]) in range((12 << 10) - 8, (12 << 10) + 1)
@@ -425,6 +426,35 @@ def test_exit(run, execs, tmp_path):
         assert 0 < end["run_ns"] < 60e9
     assert ends[made[0][0]][0]["cpu_ns"] >= 4 * 30e6
     assert ends[made[-1][0]][0]["run_ns"] >= 0.3e9
+
+
+def test_exit_of_a_process_that_is_traced(run, execs, tmp_path):
+    """Its threads stay until the tracer has looked at them."""
+    tool = run("execsnoop", "--json", "--exit", "--comm", "execs")
+    subprocess.run([execs, "traced", execs, "threads", "5"], check=True)
+    wait_until(lambda: len(tool.of("exit")) >= 2, 10)
+    ends = tool.stop().of("exit")
+    assert sorted(end["status"] for end in ends) == [0, 3]
+    assert tool.records[-1].get("untracked", 0) == 0
+
+
+def test_exit_after_an_exec_that_is_left_out(run):
+    """How long it ran is since the last exec, whatever is shown of that."""
+    tool = run("execsnoop", "--json", "--exit", "--comm", "sh", "-P", os.getpid())
+    subprocess.run(["/bin/sh", "-c", "sleep 0.6; exec sleep 0.1"], check=True)
+    wait_until(lambda: tool.of("exit"), 10)
+    end, = tool.stop().of("exit")
+    assert 0.1e9 <= end["run_ns"] < 0.6e9
+
+
+def test_time_of_a_call_that_is_not_known(run, execs, tmp_path):
+    """What is known of a call that failed is not that of the next one."""
+    tool = run("execsnoop", "--json", "-D", "-P", os.getpid())
+    process = subprocess.run([execs, "again", TRUE, "zero"], check=False)
+    if process.returncode in (NO_COMPAT, -signal.SIGSEGV):
+        pytest.skip("this kernel has no 32-bit system calls")
+    first, last = tool.stop().of("exec")
+    assert "call_ns" in first and "call_ns" not in last
 
 
 def test_exit_in_the_table(run, execs):

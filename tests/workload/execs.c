@@ -11,6 +11,8 @@
  *   compatat  by the other one
  *   pointers  as execve, but argv[1] and what follows cannot be read
  *   nowhere   as execve, but the name cannot be read
+ *   again     fail to execute a file that is not there, and then as compat
+ *   traced    execute the rest, and trace it and its threads until it ends
  *   threads   run four threads for the milliseconds that FILE says, then exit with status 3
  *
  * If that fails the status is the errno.
@@ -26,9 +28,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/ptrace.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,6 +64,32 @@ static int in_memory(const char *file)
 	if (from < 0 || to < 0 || fstat(from, &st) || sendfile(to, from, NULL, st.st_size) < 0)
 		return -1;
 	return syscall(SYS_execveat, to, "", arguments, nothing, AT_EMPTY_PATH);
+}
+
+/* Threads that are traced are there until they are waited for, which is done last. */
+static void trace(void)
+{
+	pid_t pid = fork();
+	siginfo_t info;
+	int status = 0;
+
+	if (!pid) {
+		ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+		execve(arguments[-1], arguments - 1, nothing);
+		_exit(errno);
+	}
+	waitpid(pid, &status, 0);
+	ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
+	ptrace(PTRACE_CONT, pid, NULL, NULL);
+	for (int i = 0; i < 500; i++) {
+		info.si_pid = 0;
+		if (!waitid(P_ALL, 0, &info, WSTOPPED | WNOHANG | __WALL) && info.si_pid)
+			ptrace(PTRACE_CONT, info.si_pid, NULL, NULL);
+		usleep(1000);
+	}
+	while (waitpid(-1, &status, __WALL) > 0)
+		;
+	exit(0);
 }
 
 static void *spin(void *ms)
@@ -152,6 +182,11 @@ int main(int argc, char **argv)
 		execve(argv[2], (char *[]){ argv[3], unreadable, unreadable, NULL }, nothing);
 	else if (!strcmp(kind, "nowhere"))
 		execve(unreadable, arguments, nothing);
+	else if (!strcmp(kind, "again")) {
+		execve("/nonexistent", arguments, nothing);
+		compat(argv[2], false);
+	} else if (!strcmp(kind, "traced"))
+		trace();
 	else if (!strcmp(kind, "threads"))
 		run_threads(atoi(argv[2]));
 	else if (!strcmp(kind, "thread") && !pthread_create(&thread, NULL, in_thread, argv[2]))

@@ -301,18 +301,16 @@ static void put_exe(struct bk_out *o, const void *rec)
 		bk_puts(o, "...");
 }
 
-#define KEY_COL(h, n, k, w) BK_COL(h, n, k, w, struct bk_count_row, key)
-
 static const struct bk_col count_cols[][6] = {
-	[EXECSNOOP_BY_COMM] = { BK_COUNT_COLS, KEY_COL("COMM", "comm", BK_COL_STR, -16) },
+	[EXECSNOOP_BY_COMM] = { BK_COUNT_COLS, BK_COUNT_KEY("COMM", "comm", BK_COL_STR, -16) },
 	[EXECSNOOP_BY_EXE] = { BK_COUNT_COLS,
 			    { .head = "EXE", .kind = BK_COL_U8, .put = put_exe },
-			    KEY_COL(NULL, "file", BK_COL_STR, 0),
+			    BK_COUNT_KEY(NULL, "file", BK_COL_STR, 0),
 			    BK_COL(NULL, "file_cut", BK_COL_BOOL, 0, struct bk_count_row,
 				   key[offsetof(struct execsnoop_exe, cut)]) },
-	[EXECSNOOP_BY_PPID] = { BK_COUNT_COLS, KEY_COL("PPID", "ppid", BK_COL_U32, -7) },
-	[EXECSNOOP_BY_UID] = { BK_COUNT_COLS, KEY_COL("UID", "uid", BK_COL_U32, -6) },
-	[EXECSNOOP_BY_CGROUP] = { BK_COUNT_COLS, KEY_COL("CGROUP", "cgroup", BK_COL_U64, -7) },
+	[EXECSNOOP_BY_PPID] = { BK_COUNT_COLS, BK_COUNT_KEY("PPID", "ppid", BK_COL_U32, -7) },
+	[EXECSNOOP_BY_UID] = { BK_COUNT_COLS, BK_COUNT_KEY("UID", "uid", BK_COL_U32, -6) },
+	[EXECSNOOP_BY_CGROUP] = { BK_COUNT_COLS, BK_COUNT_KEY("CGROUP", "cgroup", BK_COL_U64, -7) },
 };
 
 static size_t key_size(uint32_t by)
@@ -329,6 +327,11 @@ static size_t key_size(uint32_t by)
 	}
 }
 
+static bool is_count(void)
+{
+	return opt.count || opt.by >= 0;
+}
+
 static int init_count(struct bk_run *run)
 {
 	if (opt.show_uid || opt.name || opt.text || opt.quote || opt.max_args || opt.args_max ||
@@ -339,7 +342,7 @@ static int init_count(struct bk_run *run)
 	}
 	if (opt.by < 0)
 		opt.by = EXECSNOOP_BY_COMM - 1;
-	return bk_count_init(run);
+	return 0;
 }
 
 static int report(struct bk_run *run, void *skel, bool last)
@@ -351,13 +354,8 @@ static int report(struct bk_run *run, void *skel, bool last)
 
 static int init(struct bk_run *run)
 {
-	if (opt.count || opt.by >= 0) {
-		if (init_count(run))
-			return -EINVAL;
-	} else if (run->opts.interval || opt.rows) {
-		bk_error("--interval and --rows belong to --count");
+	if ((is_count() && init_count(run)) || bk_count_init(run, is_count(), opt.rows))
 		return -EINVAL;
-	}
 	if (opt.wall && opt.relative) {
 		bk_error("-T and -t: there is one column for the time");
 		return -EINVAL;
@@ -366,8 +364,6 @@ static int init(struct bk_run *run)
 		bk_error("--args-max: at most 32k");
 		return -EINVAL;
 	}
-	if (run->opts.timestamp == BK_TIME_UNSET)
-		run->opts.timestamp = run->events ? BK_TIME_NONE : BK_TIME_WALL;
 	if (opt.wall)
 		run->opts.timestamp = BK_TIME_WALL;
 	if (opt.relative)
@@ -429,7 +425,7 @@ static int configure(struct bk_run *run, void *skel)
 	for (size_t i = 0; !err && i < ARRAY_LEN(maps); i++)
 		if (!maps[i])
 			err = bpf_map__set_autocreate(of[i], false);
-	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : 4096);
+	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : BK_COUNT_ROWS);
 }
 
 static int started(struct bk_run *run, void *skel)

@@ -72,7 +72,8 @@ static const struct bk_opt opts[] = {
 	BK_STR(0, "glob", &opt.glob, "PATTERN", "only such paths; *, ? and [] as in the shell, * with slashes"),
 	BK_FLAG(0, "latency", &opt.latency, "a column with the time that the call took"),
 	BK_DURATION(0, "min", &opt.min_ns, "TIME", "only calls that took at least so long"),
-	BK_FLAG(0, "compat", &opt.compat, "with the probe tp: 32-bit programs, too; costs something at each system call"),
+	BK_FLAG(0, "compat", &opt.compat,
+		"with the probe tp: 32-bit programs, too; costs something at each system call"),
 	BK_FLAG(0, "count", &opt.count, "count in the kernel and report each interval (1s), instead of a line an open"),
 	BK_ENUM(0, "by", &opt.by, keys, "KEY", "--count by this (path)"),
 	BK_U32(0, "rows", &opt.rows, 1, 1 << 20, "N", "how many keys --count can tell apart in an interval (4096)"),
@@ -211,20 +212,18 @@ static void put_count_error(struct bk_out *o, const void *rec)
 		bk_putc(o, '"');
 }
 
-#define KEY_COL(h, n, k, w) BK_COL(h, n, k, w, struct bk_count_row, key)
-
 static const struct bk_col count_cols[][6] = {
 	[OPENSNOOP_BY_PATH] = { BK_COUNT_COLS,
 				{ .head = "PATH", .kind = BK_COL_U8, .put = put_name },
-				KEY_COL(NULL, "path", BK_COL_STR, 0),
+				BK_COUNT_KEY(NULL, "path", BK_COL_STR, 0),
 				BK_COL(NULL, "path_cut", BK_COL_BOOL, 0, struct bk_count_row,
 				       key[offsetof(struct opensnoop_name, cut)]) },
-	[OPENSNOOP_BY_COMM] = { BK_COUNT_COLS, KEY_COL("COMM", "comm", BK_COL_STR, -16) },
-	[OPENSNOOP_BY_PID] = { BK_COUNT_COLS, KEY_COL("PID", "pid", BK_COL_U32, -7) },
+	[OPENSNOOP_BY_COMM] = { BK_COUNT_COLS, BK_COUNT_KEY("COMM", "comm", BK_COL_STR, -16) },
+	[OPENSNOOP_BY_PID] = { BK_COUNT_COLS, BK_COUNT_KEY("PID", "pid", BK_COL_U32, -7) },
 	[OPENSNOOP_BY_ERRNO] = { BK_COUNT_COLS,
 				 { .head = "ERR", .name = "error", .kind = BK_COL_U32, .width = -8,
 				   .put = put_count_error },
-				 KEY_COL(NULL, "errno", BK_COL_U32, 0) },
+				 BK_COUNT_KEY(NULL, "errno", BK_COL_U32, 0) },
 };
 
 static size_t key_size(uint32_t by)
@@ -237,6 +236,11 @@ static size_t key_size(uint32_t by)
 	default:
 		return sizeof(((union opensnoop_key *)0)->number);
 	}
+}
+
+static bool is_count(void)
+{
+	return opt.count || opt.by >= 0;
 }
 
 static int init_count(struct bk_run *run)
@@ -255,7 +259,7 @@ static int init_count(struct bk_run *run)
 		bk_error("--prefix: the name is looked at only with --by path");
 		return -EINVAL;
 	}
-	return bk_count_init(run);
+	return 0;
 }
 
 static int started(struct bk_run *run, void *skel)
@@ -298,15 +302,8 @@ static int init(struct bk_run *run)
 			 OPENSNOOP_NAME_SHORT - 1);
 		return -EINVAL;
 	}
-	if (opt.count || opt.by >= 0) {
-		if (init_count(run))
-			return -EINVAL;
-	} else if (run->opts.interval || opt.rows) {
-		bk_error("--interval and --rows belong to --count");
+	if ((is_count() && init_count(run)) || bk_count_init(run, is_count(), opt.rows))
 		return -EINVAL;
-	}
-	if (run->opts.timestamp == BK_TIME_UNSET)
-		run->opts.timestamp = run->events ? BK_TIME_NONE : BK_TIME_WALL;
 	if (opt.wall)
 		run->opts.timestamp = BK_TIME_WALL;
 	opt.full |= opt.host;
@@ -369,7 +366,7 @@ static int configure(struct bk_run *run, void *skel)
 		err = bpf_map__set_autocreate(s->maps.calls, false);
 	if (!err && !opt.full)
 		err = bpf_map__set_autocreate(s->maps.records, false);
-	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : 4096);
+	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : BK_COUNT_ROWS);
 }
 
 static bool is_loaded(const struct bpf_program *prog)

@@ -510,6 +510,10 @@ struct bk_count_row {
 	BK_COL(NULL, "time", BK_COL_PTR, 0, struct bk_count_row, time),	\
 	BK_COL("COUNT", "count", BK_COL_U64, 8, struct bk_count_row, count)
 
+#define BK_COUNT_KEY(h, n, k, w) BK_COL(h, n, k, w, struct bk_count_row, key)
+
+enum { BK_COUNT_ROWS = 4096 }; /* if --rows says nothing else */
+
 /* What an interval counted. */
 struct bk_counted {
 	struct bk_count_row *rows; /* owned; to be freed */
@@ -519,10 +523,11 @@ struct bk_counted {
 };
 
 /*
- * For init(), if it is asked for: a report each second if nothing else is said, and no lines. -EINVAL, said: the
- * interval is too short.
+ * For init(): is --count asked for? Then there are no lines, but a report each second if --interval says nothing
+ * else, with the time of day; lines have no time unless that is asked for. rows: --rows, or 0. -EINVAL, said: what
+ * belongs to --count is there without it, or is out of range.
  */
-int bk_count_init(struct bk_run *run);
+int bk_count_init(struct bk_run *run, bool asked, uint32_t rows);
 /* For start_json(): what is counted by, and how often it is reported; nothing if there are lines. */
 void bk_count_start_json(const struct bk_run *run, struct bk_out *o, const char *by);
 /*

@@ -17,15 +17,22 @@ static struct {
 
 /* ---- before and after load ---- */
 
-int bk_count_init(struct bk_run *run)
+int bk_count_init(struct bk_run *run, bool asked, uint32_t rows)
 {
-	if (!run->opts.interval)
-		run->opts.interval = 1000000000;
-	if (run->opts.interval < 1000000) {
+	if (!asked && (run->opts.interval || rows)) {
+		bk_error("--interval and --rows belong to --count");
+		return -EINVAL;
+	}
+	if (run->opts.interval && run->opts.interval < 1000000) {
 		bk_error("--interval: at least 1ms, which is how it is told");
 		return -EINVAL;
 	}
-	run->events = false;
+	if (asked && !run->opts.interval)
+		run->opts.interval = 1000000000;
+	if (asked)
+		run->events = false;
+	if (run->opts.timestamp == BK_TIME_UNSET)
+		run->opts.timestamp = asked ? BK_TIME_WALL : BK_TIME_NONE;
 	return 0;
 }
 

@@ -74,8 +74,9 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		{ 'h', "help", NULL, "this text", BK_OPT_FLAG, .to.flag = NULL },
 	};
 	static const unsigned int taken_if[] = {
-		BK_PID,	    BK_TID,	  BK_COMM,	BK_UID,	  BK_CGROUP, BK_NETNS,	   BK_PIDNS,
-		BK_COMMAND, BK_INTERVAL, BK_COUNT, BK_COUNT, BK_TIMESTAMP, BK_BUFFER,
+		BK_PID,	  BK_TID,     BK_COMM,	   BK_UID,   BK_CGROUP, BK_NETNS,
+		BK_PIDNS, BK_COMMAND, BK_INTERVAL, BK_COUNT, BK_COUNT,	BK_TIMESTAMP,
+		BK_BUFFER,
 	};
 
 	t->n = 0;

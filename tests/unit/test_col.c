@@ -128,7 +128,8 @@ static void test_all_kinds(void **state)
 
 	assert_string_equal(
 		emit(every, &r, false),
-		"1.500000    8     16 32 -32 64 true 01:02:03:04:05:af eth0      host 10.0.0.1 EPIPE       0  24 eth0/host\n");
+		"1.500000    8     16 32 -32 64 true 01:02:03:04:05:af eth0      host 10.0.0.1 "
+		"EPIPE       0  24 eth0/host\n");
 	assert_string_equal(
 		emit(every, &r, true),
 		"{\"type\":\"kind\",\"time\":\"1.500000\",\"u8\":8,\"u16\":16,\"u32\":32,\"s32\":-32,"

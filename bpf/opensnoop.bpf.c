@@ -556,11 +556,15 @@ static __always_inline bool uring_opens(const struct io_kiocb *req)
 /* Is its result told, by a tracepoint, in the request? */
 static __always_inline bool uring_tells(const struct io_kiocb *req)
 {
-	u32 flags = 0;
+	const struct io_kiocb___wide *wide = (void *)req;
+	u64 flags = 0;
 
 	if (!bpf_core_field_exists(req->cqe.res))
 		return false;
-	bk_read(&flags, sizeof(flags), &req->flags);
+	if (bpf_core_type_exists(io_req_flags_t))
+		bk_read(&flags, sizeof(u64), &wide->flags);
+	else
+		bk_read(&flags, sizeof(u32), &req->flags);
 	return !(flags & REQ_F_CQE_SKIP);
 }
 

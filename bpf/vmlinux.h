@@ -193,7 +193,7 @@ struct io_ring_ctx;
 struct io_kiocb {
 	struct io_ring_ctx *ctx;
 	u8 opcode;
-	u32 flags;	   /* from 6.8 there are more, behind these */
+	u32 flags;
 	struct io_cqe cqe; /* from 5.19 */
 };
 
@@ -202,6 +202,13 @@ struct io_uring_sqe {
 	__s32 fd;
 	__u64 addr, addr2;
 	__u32 len, open_flags;
+};
+
+/* from 6.8 */
+typedef u64 io_req_flags_t;
+
+struct io_kiocb___wide {
+	u64 flags;
 };
 
 /* the event tells what the tracepoint's arguments are */

@@ -386,8 +386,8 @@ static void help_choices(const struct bk_opt *o)
 		size_t n = strlen(o->choices[i]) + 1;
 
 		if (at + n > HELP_WIDTH) {
-			printf("\n%*s", HELP_LEFT - 1, "");
-			at = HELP_LEFT - 1;
+			printf("\n%*s", HELP_LEFT + 1, "");
+			at = HELP_LEFT + 1;
 		}
 		printf(" %s", o->choices[i]);
 		at += n;

@@ -46,6 +46,7 @@ class Option:
 def options(tool):
     """The rows of TOOL --help."""
     text = output(tool, "--help").split("\nExamples:\n")[0]
+    text = re.sub(r"\n {32}(?=\S)", " ", text)     # a list that goes on in the next line
     rows = re.findall(r"^  (?:-(\S), |    )--([\w-]+)(?: (\S+))?(?:\n? {2,}(.*))?$", text, re.M)
     assert rows, f"{tool} --help shows no options:\n{text}"
     return [Option(*row) for row in rows]

@@ -43,6 +43,13 @@ OWN_BAD = {
         "rows": ["0", "1048577"],
         "ppid": ["0", "4194305"],
     },
+    "opensnoop": {
+        "by": ["uid", "comm,pid"],
+        "rows": ["0", "1048577"],
+        "flag": ["O_NONE", "O_CREAT,,O_EXCL", ","],
+        "min": ["0", "-1", "1x"],
+        "prefix": ["x" * 128],
+    },
 }
 
 COMMAND = "[-- COMMAND [ARGUMENT]...]"     # in the usage of a tool that takes one
@@ -51,7 +58,10 @@ COMMAND = "[-- COMMAND [ARGUMENT]...]"     # in the usage of a tool that takes o
 CONFLICTS = {
     "netmon": ["--top 3", "--rows 8", "--threshold 2", "--interval 1", "-s dmac --stack", "--host ::1 --net ::/0", "-o -O"],
     "execsnoop": ["--rows 8", "--interval 1", "--count -U", "--count -n x", "--count -l x", "--count -q", "--count --max-args 1",
-                  "--count --args-max 1k", "--count --argv", "--count --buffer 1M"],
+                  "--count --args-max 1k", "--count --argv", "--count --buffer 1M", "--count -x", "--count -D",
+                  "--count --exit", "--count --cwd", "--count --exe", "-T -t", "--count --interval 1us"],
+    "opensnoop": ["--rows 8", "--interval 1", "--count -U", "--count -n x", "--count -e", "--count -F", "--count --host-path",
+                  "--count --glob x", "--count --buffer 1M", "--count --latency", "--by comm --prefix /"],
 }
 
 

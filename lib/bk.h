@@ -500,6 +500,7 @@ void bk_quiesce_close(struct bk_quiesce *q);
 
 /* One key, as a record for columns: those of the tool have the key's members at its offset. */
 struct bk_count_row {
+	uint64_t has; /* for columns with bits; bk_count_read() leaves it 0 */
 	const char *time; /* of the report, as JSON has it; valid while it is printed */
 	uint64_t count; /* events */
 	unsigned char key[BK_COUNT_KEY_MAX] __attribute__((aligned(8))); /* zero behind its size */

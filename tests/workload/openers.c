@@ -322,6 +322,17 @@ static long in_container(void)
 	return result(syscall(SYS_openat, AT_FDCWD, args[1], O_RDONLY));
 }
 
+/* DIRECTORY NAME: in a file system that only we have mounted there */
+static long in_own_mount(void)
+{
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", args[0], "tmpfs", 0, NULL) || chdir(args[0]) ||
+	    close(open(args[1], O_CREAT | O_WRONLY, MODE)))
+		err(1, "%s", args[0]);
+	begin();
+	return result(syscall(SYS_openat, AT_FDCWD, args[1], O_RDONLY));
+}
+
 /* DIRECTORY NAME */
 static long in_deleted_directory(void)
 {
@@ -754,6 +765,7 @@ static const struct kind {
 	{ "chroot", in_chroot, 2 },
 	{ "out-of-chroot", out_of_chroot, 3 },
 	{ "container", in_container, 2 },
+	{ "own-mount", in_own_mount, 2 },
 	{ "deleted-directory", in_deleted_directory, 2 },
 	{ "deleted-file", of_deleted_file, 1 },
 	{ "pipe", of_pipe, 0 },

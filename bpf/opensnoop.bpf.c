@@ -264,6 +264,7 @@ static __always_inline void name_key(struct opensnoop_name *key, const struct op
 	n = read_name(key->name, OPENSNOOP_KEY_MAX + 2, o);
 	key->name[OPENSNOOP_KEY_MAX] = 0;
 	key->cut = n > OPENSNOOP_KEY_MAX + 1;
+	key->none = n < 0;
 }
 
 static __always_inline void count(const struct open *o, struct task_struct *task)
@@ -602,6 +603,22 @@ static __always_inline bool is_matched(const struct open *o)
 	return o->kind == OPENSNOOP_ASKED && (!config.by || config.by == OPENSNOOP_BY_ERRNO);
 }
 
+/*
+ * A request to open has this memory now. If another one is not done yet, it never will be: what comes now is not its
+ * result. By error only the results count, so this is where it does.
+ */
+static __always_inline void uring_begins(u64 id)
+{
+	union opensnoop_key key = { .number = OPENSNOOP_UNKNOWN };
+
+	if (bpf_map_delete_elem(&requests, &id) || config.by != OPENSNOOP_BY_ERRNO)
+		return;
+	if (config.min_ns)
+		bk_leave_out();
+	else
+		bk_count(&key);
+}
+
 static __always_inline int uring_taken(struct io_kiocb *req)
 {
 	/* a request begins with what is particular to its kind */
@@ -610,7 +627,10 @@ static __always_inline int uring_taken(struct io_kiocb *req)
 	struct open o = { .id = (u64)req };
 	u64 now = 0;
 
-	if (!uring_opens(req) || !bk_want_current(task))
+	if (!uring_opens(req))
+		return 0;
+	uring_begins(o.id); /* whoever asks, and for what */
+	if (!bk_want_current(task))
 		return 0;
 	o.kind = uring_tells(req) ? OPENSNOOP_ASKED : OPENSNOOP_SENT;
 	bk_read(&o.dfd, sizeof(o.dfd), &open->dfd);
@@ -659,10 +679,7 @@ BK_TYPED("tp_btf/io_uring_submit_sqe", uring_sqe)
 	return uring_taken((void *)uring_find(ctx[0], ctx[1]));
 }
 
-/*
- * From 5.17. The request may have the memory of one whose result was never told; then what comes now is not that
- * result.
- */
+/* From 5.17. */
 BK_TYPED("tp_btf/io_uring_req_failed", uring_failed)
 {
 	/* volatile: to be loaded where they are there, not before; until 5.18 there are only two */
@@ -678,7 +695,7 @@ BK_TYPED("tp_btf/io_uring_req_failed", uring_failed)
 	o.ret = (s32)args[2];
 	if (!uring_opens((void *)req))
 		return 0;
-	bpf_map_delete_elem(&requests, &req);
+	uring_begins(req);
 	task = bk_current();
 	if (req == args[2] || !bk_want_current(task))
 		return 0;

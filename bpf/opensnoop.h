@@ -53,7 +53,8 @@ union opensnoop_key {
 	struct opensnoop_name {
 		char name[OPENSNOOP_KEY_MAX + 1]; /* zero behind its end */
 		unsigned char cut;		  /* the name goes on */
-		char pad[7];
+		unsigned char none;		  /* it is not known, or there is none */
+		char pad[6];
 	} name;
 };
 

@@ -347,7 +347,8 @@ static int init_count(struct bk_run *run)
 
 static int report(struct bk_run *run, void *skel, bool last)
 {
-	return run->events ? 0 : bk_count_report(run, last, "execs", keys[opt.by], count_cols[opt.by + 1]);
+	return run->events ? 0 : bk_count_report(run, last, "execs", keys[opt.by], count_cols[opt.by + 1],
+					      NULL);
 }
 
 /* ---- the run ---- */

@@ -42,6 +42,12 @@ static const uint32_t flag_bits[] = {
 
 enum { ACCESS_MODES = 3 };
 
+/* Of openat2, from the lowest bit: the kernel's uapi/linux/openat2.h. */
+static const char *const resolve_names[] = {
+	"RESOLVE_NO_XDEV", "RESOLVE_NO_MAGICLINKS", "RESOLVE_NO_SYMLINKS",
+	"RESOLVE_BENEATH", "RESOLVE_IN_ROOT",	    "RESOLVE_CACHED",
+};
+
 _Static_assert(ARRAY_LEN(flag_names) == ARRAY_LEN(flag_bits) + 1, "each name has a bit");
 
 /* ---- options ---- */
@@ -88,11 +94,11 @@ static const struct bk_opt opts[] = {
 struct shown {
 	uint64_t has; /* which of the members below mean something */
 	uint64_t time, latency_ns;
-	uint32_t pid, tid, uid, flags, mode, error;
+	uint32_t pid, tid, uid, flags, mode, resolve, error;
 	int32_t ret, dfd;
 	char comm[16];
-	const char *path, *name, *via;
-	bool cut, deleted, outside, direct;
+	const char *path, *name, *via; /* NULL: not known, or none */
+	bool cut, path_cut, deleted, outside, direct; /* cut: at its beginning (path_cut) or at its end */
 };
 
 enum {
@@ -106,6 +112,7 @@ enum {
 	H_OUTSIDE = 1 << 7,
 	H_DIRECT = 1 << 8,
 	H_RESULT = 1 << 9, /* one of the first two */
+	H_RESOLVE = 1 << 10,
 };
 
 static void put_fd(struct bk_out *o, const void *rec)
@@ -149,6 +156,26 @@ static void put_flags(struct bk_out *o, const void *rec)
 	bk_puts(o, o->json ? "\"]" : "");
 }
 
+static void put_resolve(struct bk_out *o, const void *rec)
+{
+	uint32_t rest = ((const struct shown *)rec)->resolve;
+	const char *between = "[\"";
+
+	for (size_t i = 0; i < ARRAY_LEN(resolve_names); i++) {
+		if (!(rest >> i & 1))
+			continue;
+		rest &= ~(1U << i);
+		bk_puts(o, between);
+		bk_puts(o, resolve_names[i]);
+		between = "\",\"";
+	}
+	if (rest) {
+		bk_puts(o, between);
+		bk_printf(o, "%#x", rest);
+	}
+	bk_puts(o, "\"]");
+}
+
 static void put_mode(struct bk_out *o, const void *rec)
 {
 	const struct shown *s = rec;
@@ -178,6 +205,7 @@ static struct bk_col cols[] = {
 	BK_COL_IF(H_ERROR, NULL, "errno", BK_COL_U32, 0, struct shown, error),
 	BK_COL_IF(H_ERROR, NULL, "error", BK_COL_ERRNO, 0, struct shown, error),
 	{ .name = "mode", .kind = BK_COL_U32, .has = H_MODE, .put = put_mode },
+	{ .name = "resolve", .kind = BK_COL_U32, .has = H_RESOLVE, .put = put_resolve },
 	BK_COL_IF(H_LATENCY, NULL, "latency_ns", BK_COL_U64, 0, struct shown, latency_ns),
 	BK_COL(NULL, "name", BK_COL_PTR, 0, struct shown, name),
 	BK_COL_IF(H_DFD, NULL, "dirfd", BK_COL_S32, 0, struct shown, dfd),
@@ -212,18 +240,30 @@ static void put_count_error(struct bk_out *o, const void *rec)
 		bk_putc(o, '"');
 }
 
+static bool is_known(const unsigned char *key)
+{
+	switch (opt.by + 1) {
+	case OPENSNOOP_BY_PATH:
+		return !((const struct opensnoop_name *)key)->none;
+	case OPENSNOOP_BY_ERRNO:
+		return *(const uint32_t *)key != OPENSNOOP_UNKNOWN;
+	default:
+		return true;
+	}
+}
+
 static const struct bk_col count_cols[][6] = {
 	[OPENSNOOP_BY_PATH] = { BK_COUNT_COLS,
-				{ .head = "PATH", .kind = BK_COL_U8, .put = put_name },
-				BK_COUNT_KEY(NULL, "path", BK_COL_STR, 0),
+				{ .head = "PATH", .kind = BK_COL_U8, .has = BK_COUNT_KNOWN, .put = put_name },
+				BK_COL_IF(BK_COUNT_KNOWN, NULL, "path", BK_COL_STR, 0, struct bk_count_row, key),
 				BK_COL(NULL, "path_cut", BK_COL_BOOL, 0, struct bk_count_row,
 				       key[offsetof(struct opensnoop_name, cut)]) },
 	[OPENSNOOP_BY_COMM] = { BK_COUNT_COLS, BK_COUNT_KEY("COMM", "comm", BK_COL_STR, -16) },
 	[OPENSNOOP_BY_PID] = { BK_COUNT_COLS, BK_COUNT_KEY("PID", "pid", BK_COL_U32, -7) },
 	[OPENSNOOP_BY_ERRNO] = { BK_COUNT_COLS,
 				 { .head = "ERR", .name = "error", .kind = BK_COL_U32, .width = -8,
-				   .put = put_count_error },
-				 BK_COUNT_KEY(NULL, "errno", BK_COL_U32, 0) },
+				   .has = BK_COUNT_KNOWN, .put = put_count_error },
+				 BK_COL_IF(BK_COUNT_KNOWN, NULL, "errno", BK_COL_U32, 0, struct bk_count_row, key) },
 };
 
 static size_t key_size(uint32_t by)
@@ -249,7 +289,7 @@ static int init_count(struct bk_run *run)
 		bk_error("-U, -n, -e, -F, --host-path, --glob and --buffer belong to lines; --count has none");
 		return -EINVAL;
 	}
-	if (opt.latency && !opt.min_ns) {
+	if (opt.latency) {
 		bk_error("--latency belongs to lines; --count has none, but takes --min");
 		return -EINVAL;
 	}
@@ -393,11 +433,20 @@ static int attach_calls(struct bk_run *run, struct bpf_program *prog, const char
 	return 0;
 }
 
-/* What cannot be seen here, or NULL. */
+static bool uring_is_loaded(const struct opensnoop_bpf *s)
+{
+	return is_loaded(s->progs.uring_req) || is_loaded(s->progs.uring_sqe);
+}
+
+/*
+ * What cannot be seen here, or NULL. By anything but the error it is requests of io_uring that count, and what has
+ * come of one is not known then.
+ */
 static const char *find_blind(const struct bk_run *run, const struct opensnoop_bpf *s)
 {
-	static char text[128];
+	static char text[160];
 	const char *compat = "", *uring = "";
+	bool judged = opt.failed || opt.min_ns;
 
 	if (is_loaded(s->progs.call__tp) && !opt.compat)
 		compat = "opens of 32-bit programs without --compat";
@@ -405,6 +454,8 @@ static const char *find_blind(const struct bk_run *run, const struct opensnoop_b
 		uring = bk_kernel_has(run, "trace_event_raw_io_uring_submit_sqe", "req") ?
 				"what comes of opens by io_uring, and those that are refused at once" :
 				"opens by io_uring";
+	else if (uring_is_loaded(s) && !run->events && opt.by + 1 != OPENSNOOP_BY_ERRNO && judged)
+		uring = "what comes of opens by io_uring";
 	snprintf(text, sizeof(text), "%s%s%s", compat, *compat && *uring ? ", " : "", uring);
 	return *text ? text : NULL;
 }
@@ -503,39 +554,48 @@ static void append(const char *s)
 	snprintf(names.path + n, sizeof(names.path) - n, "%s", s);
 }
 
-/* From our root, if it can be reached from there. */
-static void put_host_path(const struct bk_path *p, const char *data, size_t len)
+/* From our root; false: it cannot be reached from there. */
+static bool put_host_path(const struct bk_path *p, const char *data, size_t len)
 {
 	struct bk_path only = *p;
+	bool reached;
 
 	only.flags &= ~BK_PATH_DELETED;
 	bk_path_text(&only, data, len, names.within, sizeof(names.within));
-	if (!bk_mount_path(p->dev, names.within, names.path, sizeof(names.path)))
+	reached = bk_mount_path(p->dev, names.within, names.path, sizeof(names.path));
+	if (!reached)
 		snprintf(names.path, sizeof(names.path), "(unreachable)%s", names.within);
 	if (p->flags & BK_PATH_DELETED)
 		append(" (deleted)");
+	return reached;
 }
 
-/* The path of the file, or that of a directory and the name that begins in it. */
-static const char *full_path(const struct opensnoop_event *e)
+/* To s: the path of the file, or that of a directory and the name that begins in it, or the name as it was given. */
+static void show_path(struct shown *s, const struct opensnoop_event *e, bool named)
 {
 	const char *data = e->data + name_size(e);
 	size_t len;
 
-	if (!(e->path.flags & BK_PATH_SET))
-		return names.given;
+	if (!(e->path.flags & BK_PATH_SET) || !(named || e->path.flags & BK_PATH_OF_FILE)) {
+		s->path = named ? names.given : NULL;
+		return;
+	}
+	s->path = names.path;
+	s->name = named ? names.given : NULL;
+	s->path_cut = e->path.flags & BK_PATH_CUT;
+	s->deleted = e->path.flags & BK_PATH_DELETED;
+	s->outside = e->path.flags & BK_PATH_OUTSIDE;
 	if (!opt.host || e->path.flags & (BK_PATH_PSEUDO | BK_PATH_CUT))
 		bk_path_text(&e->path, data, e->path_len, names.path, sizeof(names.path));
 	else
-		put_host_path(&e->path, data, e->path_len);
+		s->outside |= !put_host_path(&e->path, data, e->path_len);
 	if (e->path.flags & BK_PATH_OF_FILE)
-		return names.path;
+		return;
 	len = strlen(names.path);
 	if (len && names.path[len - 1] == '/')
 		names.path[len - 1] = 0;
 	append(*names.given == '/' ? "" : "/");
 	append(names.given);
-	return names.path;
 }
 
 /* e is NULL: what came of it is not known. */
@@ -548,10 +608,15 @@ static void show_result(struct shown *s, const struct opensnoop_event *e)
 	s->error = e->ret < 0 ? -(int64_t)e->ret : 0;
 }
 
+/* A path whose beginning is missing may be one of those that are asked for, so it is; what is not known is not. */
 static bool is_wanted(const struct shown *s)
 {
 	if (opt.name && fnmatch(opt.name, s->comm, 0))
 		return false;
+	if (s->path_cut)
+		return true;
+	if (!s->path)
+		return !opt.prefix && !opt.glob;
 	if (opt.prefix && opt.full && strncmp(s->path, opt.prefix, strlen(opt.prefix)))
 		return false;
 	if (opt.glob && fnmatch(opt.glob, s->path, 0))
@@ -578,6 +643,7 @@ static void show(struct bk_run *run, const struct opensnoop_event *asked, const 
 		.uid = asked->uid,
 		.flags = asked->flags,
 		.mode = asked->mode,
+		.resolve = asked->resolve,
 		.dfd = asked->dfd,
 		.via = via[asked->kind],
 		.direct = asked->slot != 0,
@@ -587,22 +653,17 @@ static void show(struct bk_run *run, const struct opensnoop_event *asked, const 
 	show_result(&s, done);
 	memcpy(names.given, asked->data, given);
 	names.given[given] = 0;
-	if (!given)
-		strcpy(names.given, "?");
 	if (given == OPENSNOOP_NAME_MAX && s.error == ENAMETOOLONG) {
 		strcat(names.given, "...");
 		s.cut = true;
 	}
 	if (asked->slot && asked->slot != OPENSNOOP_ANY_SLOT)
 		s.ret = asked->slot - 1;
-	s.path = full_path(where);
-	s.name = s.path != names.given && given ? names.given : NULL;
-	s.cut |= !!(where->path.flags & BK_PATH_CUT);
-	s.deleted = where->path.flags & BK_PATH_DELETED;
-	s.outside = where->path.flags & BK_PATH_OUTSIDE;
+	show_path(&s, where, given);
+	s.cut |= s.path_cut;
 	s.has |= (s.latency_ns ? H_LATENCY : 0) | (s.cut ? H_CUT : 0) | (s.deleted ? H_DELETED : 0) |
 		 (s.outside ? H_OUTSIDE : 0) | (s.direct ? H_DIRECT : 0) | (asked->flags & (O_CREAT | OWN_TMPFILE) ? H_MODE : 0) |
-		 (asked->dfd != AT_FDCWD ? H_DFD : 0);
+		 (asked->dfd != AT_FDCWD ? H_DFD : 0) | (s.resolve ? H_RESOLVE : 0);
 	if (is_wanted(&s))
 		bk_emit(run, run->cols, "open", &s);
 	else
@@ -620,10 +681,10 @@ static bool is_whole(const struct opensnoop_event *e, size_t len)
 	       e->path_len <= BK_PATH_ROOM + BK_PATH_NAME;
 }
 
-/* No result of it will come any more. */
+/* No result of it will come any more. It may have failed; of how long it took nothing can be said. */
 static void give_up(struct bk_run *run, struct pending *p)
 {
-	if (opt.failed || opt.min_ns)
+	if (opt.min_ns)
 		run->left_out++;
 	else
 		show(run, &p->e, NULL);
@@ -675,7 +736,7 @@ static int report(struct bk_run *run, void *skel, bool last)
 {
 	(void)skel;
 	if (!run->events)
-		return bk_count_report(run, last, "opens", keys[opt.by], count_cols[opt.by + 1]);
+		return bk_count_report(run, last, "opens", keys[opt.by], count_cols[opt.by + 1], is_known);
 	while (last && pending.n)
 		give_up(run, take(pending.oldest));
 	return 0;

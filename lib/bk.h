@@ -500,6 +500,7 @@ void bk_quiesce_close(struct bk_quiesce *q);
 
 /* One key, as a record for columns: those of the tool have the key's members at its offset. */
 struct bk_count_row {
+	uint64_t has;	  /* BK_COUNT_KNOWN, if the key is */
 	const char *time; /* of the report, as JSON has it; valid while it is printed */
 	uint64_t count; /* events */
 	unsigned char key[BK_COUNT_KEY_MAX] __attribute__((aligned(8))); /* zero behind its size */
@@ -511,6 +512,8 @@ struct bk_count_row {
 	BK_COL("COUNT", "count", BK_COL_U64, 8, struct bk_count_row, count)
 
 #define BK_COUNT_KEY(h, n, k, w) BK_COL(h, n, k, w, struct bk_count_row, key)
+
+enum { BK_COUNT_KNOWN = 1 };
 
 enum { BK_COUNT_ROWS = 4096 }; /* if --rows says nothing else */
 
@@ -547,9 +550,12 @@ void bk_count_sort(struct bk_counted *c, size_t key_size);
 /* Prints that: a heading ("WHAT by BY"), the rows, what has no row, the total. */
 void bk_count_print(struct bk_run *run, struct bk_counted *c, const char *what, const char *by,
 		    const struct bk_col *cols);
-/* For report(): the three of them; at the end only if there is something to say. */
+/*
+ * For report(): the three of them; at the end only if there is something to say. is_known: has an event with this
+ * key one at all? NULL: all have.
+ */
 int bk_count_report(struct bk_run *run, bool last, const char *what, const char *by,
-		    const struct bk_col *cols);
+		    const struct bk_col *cols, bool (*is_known)(const unsigned char *key));
 void bk_count_close(void);
 
 /*

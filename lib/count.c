@@ -261,13 +261,15 @@ void bk_count_print(struct bk_run *run, struct bk_counted *c, const char *what, 
 }
 
 int bk_count_report(struct bk_run *run, bool last, const char *what, const char *by,
-		    const struct bk_col *cols)
+		    const struct bk_col *cols, bool (*is_known)(const unsigned char *key))
 {
 	struct bk_counted c;
 	int err = bk_count_read(&c);
 
 	if (err)
 		return err;
+	for (size_t i = 0; i < c.n; i++)
+		c.rows[i].has = !is_known || is_known(c.rows[i].key) ? BK_COUNT_KNOWN : 0;
 	if (!last || c.total || !st.reported) {
 		bk_count_sort(&c, st.key_size);
 		bk_count_print(run, &c, what, by, cols);

@@ -24,9 +24,43 @@ X86 = platform.machine() == "x86_64"
 ODD = "new\nline \x1b[31m tab\t \u202eback ü \\ \"quoted\""
 ALL_BYTES = bytes(set(range(1, 256)) - {ord("/")})
 LONG = "n" * 255
+UNKNOWN = object()
+TRIES = 4
 FAR = "/".join(str(i % 10) + "f" * 199 for i in range(19))
 RUNGS = {"fexit": ["--probe", "fexit"], "tp": ["--probe", "tp"], "tp --compat": ["--probe", "tp", "--compat"]}
 MODES = {"plain": [], "-F": ["-F"], "--host-path": ["--host-path"]}
+
+
+# ---- what is missed ----
+
+def missed(tool):
+    """How many events; it has ended."""
+    found = re.search(r"(\d+) events were missed", tool.stderr)
+    return int(found[1]) if found else 0
+
+
+def again_if_missed(test):
+    """Where programs are preempted, they miss what the next task on that CPU does: then the test has another try."""
+    @functools.wraps(test)
+    def tries(run, tmp_path, **fixtures):
+        tools = []
+
+        def start(*args, **options):
+            tools.append(run(*args, **options))
+            return tools[-1]
+        for left in reversed(range(TRIES)):
+            place = tmp_path / str(left)
+            place.mkdir()
+            tools.clear()
+            try:
+                return test(run=start, tmp_path=place, **fixtures)
+            except (AssertionError, ValueError):
+                for tool in tools:
+                    if tool.process.poll() is None:
+                        tool.stop()
+                if not left or not any(map(missed, tools)):
+                    raise
+    return tries
 
 
 # ---- a place in mounts of our own ----
@@ -97,7 +131,7 @@ def world(tmp_path_factory):
 class Row:
     """
     Arguments of tests/workload/openers, and what the record of it is to have; what only some modes have is a dict
-    by their names. count: so many records; 0: it is not seen.
+    by their names. count: so many records; 0: it is not seen. A path may be UNKNOWN.
     """
 
     def __init__(self, *args, name=None, path=None, full=None, host=None, error=None, prepare=None, count=1, **members):
@@ -116,7 +150,8 @@ def rows(w):
     room = 4095 - len(w / "x")
     dots = "./" * (room // 2) + "/" * (room % 2)
     uring = {"via": "io_uring"}
-    unknown = {"name": "", "path": "?"}
+    unknown = {"name": "", "path": UNKNOWN}
+    in_root = {"resolve": ["RESOLVE_IN_ROOT"]}
 
     def with_file(name):
         def prepare():
@@ -140,8 +175,9 @@ def rows(w):
         "cwd": Row("cwd", w / "dir", "sub/file", full=w / "dir/sub/file"),
         "cwd, ENOENT": Row("cwd", w / "dir", "none", full=w / "dir/none", error="ENOENT"),
         "empty name": Row("cwd", w / "dir", "", full=w / "dir/", error="ENOENT"),
-        "openat2 in root": Row("in-root", w / "dir", "/sub/file", full=w / "dir/sub/file", dirfd=3),
-        "openat2 in root, ENOENT": Row("in-root", w / "dir", "/sub/none", full=w / "dir/sub/none", error="ENOENT", dirfd=3),
+        "openat2 in root": Row("in-root", w / "dir", "/sub/file", full=w / "dir/sub/file", dirfd=3, **in_root),
+        "openat2 in root, ENOENT": Row("in-root", w / "dir", "/sub/none", full=w / "dir/sub/none", error="ENOENT", dirfd=3,
+                                       **in_root),
         "openat2, EINVAL": Row("wrong-how", file, error="EINVAL"),
         "openat2, wrong size": Row("small-how", file, error="EINVAL"),
         "creat": Row("creat", w / "created", flags=creat, mode="0640"),
@@ -161,6 +197,8 @@ def rows(w):
                                host=w / "from/file", unreachable={"-F": True}),
         "container": Row("container", w / "merged", "/file", host=w / "merged/file"),
         "container, ENOENT": Row("container", w / "merged", "/none", host=w / "merged/none", error="ENOENT"),
+        "not mounted for us": Row("own-mount", w / "dir", "file", full=w / "dir/file", host="(unreachable)/file",
+                                  unreachable={"--host-path": True}),
         "bind mount": Row("open", w / "bind/file", host=w / "from/file", flags=["O_RDONLY", "O_CLOEXEC"]),
         "overlay": Row("open", w / "merged/file", flags=["O_RDONLY", "O_CLOEXEC"]),
         "link": Row("open", w / "link", full=file, flags=["O_RDONLY", "O_CLOEXEC"],
@@ -196,7 +234,8 @@ def rows(w):
         "io_uring, by a thread of the kernel": Row("uring-async", w / "async", **uring, flags=["O_RDWR", "O_CREAT"], mode="0640"),
         "io_uring, dirfd": Row("uring-dirfd", w / "dir", "sub/file", full=w / "dir/sub/file", dirfd=3, **uring),
         "io_uring, dirfd, ENOENT": Row("uring-dirfd", w / "dir", "none", full=w / "dir/none", dirfd=3, error="ENOENT", **uring),
-        "io_uring, openat2 in root": Row("uring-in-root", w / "dir", "/sub/file", full=w / "dir/sub/file", dirfd=3, **uring),
+        "io_uring, openat2 in root": Row("uring-in-root", w / "dir", "/sub/file", full=w / "dir/sub/file", dirfd=3, **uring,
+                                         **in_root),
         "io_uring, 255 bytes": Row("uring-async", w / ("u" * 255), **uring, flags=["O_RDWR", "O_CREAT"], mode="0640"),
         "io_uring, many": Row("uring-many", file, "23", name=file, count=23, **uring),
         "io_uring, direct": Row("uring-direct", file, "3", name=file, direct=True, **uring),
@@ -234,7 +273,8 @@ class Seen:
             tool.wait_attached()
             self.made = {name: self.make(world, row, workload) for name, row in rows(world).items()}
             tool.stop()
-            assert tool.process.returncode == 0 and not tool.stderr, tool.stderr
+            self.missed = missed(tool)
+            assert tool.process.returncode == 0 and (self.missed or not tool.stderr), tool.stderr
             assert tool.records[-1]["lost"] == 0
             tool.assert_inert()
             self.start, self.records = tool.start, collections.defaultdict(list)
@@ -263,7 +303,7 @@ class Seen:
             pytest.skip(said.strip() or "this kernel has no 32-bit system calls")
         assert process.returncode == 0, said
         records = self.records[process.pid]
-        marks = [i for i, record in enumerate(records) if record.get("name", record["path"]) == "/marker"]
+        marks = [i for i, record in enumerate(records) if record.get("name", record.get("path")) == "/marker"]
         assert len(marks) == 1, records
         return row, {**json.loads(out), "said": said, "pid": process.pid}, records[marks[0] + 1:]
 
@@ -286,7 +326,9 @@ def passes(world, openers):
 
 @pytest.fixture(params=PASSES, ids=[" ".join(words) for words in PASSES])
 def seen(request, world, openers, passes):
-    if request.param not in passes:
+    for _ in range(TRIES):
+        if request.param in passes and (passes[request.param].refused or not passes[request.param].missed):
+            break
         passes[request.param] = Seen(world, openers, *request.param)
     if passes[request.param].refused:
         pytest.skip(passes[request.param].refused)
@@ -295,6 +337,8 @@ def seen(request, world, openers, passes):
 
 def same(value, shown, hexed):
     """Is it shown so? Bytes are, exactly, as hexadecimal digits."""
+    if value is UNKNOWN:
+        return shown is None and not hexed
     if isinstance(value, bytes):
         return bytes.fromhex(hexed or "") == value
     return not hexed and (value.fullmatch(shown) is not None if isinstance(value, re.Pattern) else shown == value)
@@ -334,13 +378,13 @@ def test_row(seen, name):
         assert_result(row, record, said)
     path = said["said"] if row.path[mode] == "PIPE" else row.path[mode]
     for record in records:
-        assert same(path, record["path"], record.get("path_hex")), (path, record)
-        if mode != "plain" and row.path["plain"] != "?":
+        assert same(path, record.get("path"), record.get("path_hex")), (path, record)
+        if mode != "plain" and row.path["plain"] is not UNKNOWN:
             assert same(row.name, record.get("name", path), record.get("name_hex"))
         else:
             assert "name" not in record
         assert (record["pid"], record["tid"], record["comm"]) == (said["pid"], said["tid"], "openers")
-        for member in ("flags", "mode", "dirfd", "via", "direct", "path_cut", "deleted", "unreachable"):
+        for member in ("flags", "mode", "resolve", "dirfd", "via", "direct", "path_cut", "deleted", "unreachable"):
             value = row.members.get(member)
             value = value.get(mode) if isinstance(value, dict) else value
             assert record.get(member) == value, (member, record)
@@ -406,6 +450,7 @@ def filters(here, pid):
 
 
 @pytest.mark.parametrize("rung", ["fexit", "tp"])
+@again_if_missed
 def test_filters(run, openers, tmp_path, rung):
     if rung not in rungs():
         pytest.skip(f"this kernel refuses {rung}")
@@ -418,12 +463,13 @@ def test_filters(run, openers, tmp_path, rung):
     do(openers, "times", tmp_path / "none", 23, 0, 0)
     assert len(seven.finish().of("open")) == 7
     for tool, (args, of_file, of_none) in zip(tools, cases):
-        paths = collections.Counter(record["path"] for record in tool.stop().of("open"))
+        paths = collections.Counter(record.get("path") for record in tool.stop().of("open"))
         assert (paths[str(tmp_path / "file")], paths[str(tmp_path / "none")]) == (of_file, of_none), args
         assert tool.records[-1]["filtered"] >= 46 - of_file - of_none and tool.records[-1]["lost"] == 0
 
 
 @pytest.mark.parametrize("rung", ["fexit", "tp"])
+@again_if_missed
 def test_flags(run, openers, tmp_path, rung):
     """Which of several opens are for writing, or have a flag."""
     if rung not in rungs():
@@ -448,6 +494,7 @@ def test_flags(run, openers, tmp_path, rung):
         assert {os.path.basename(record["path"]) for record in tool.stop().of("open")} == names, args
 
 
+@again_if_missed
 def test_cgroup(run, openers, tmp_path):
     mounts = [line.split()[1] for line in open("/proc/mounts") if line.split()[2] == "cgroup2"]
     if not mounts:
@@ -467,6 +514,7 @@ def test_cgroup(run, openers, tmp_path):
 
 
 @pytest.mark.parametrize("rung", ["fexit", "tp", "tp --compat"])
+@again_if_missed
 def test_latency(run, openers, tmp_path, rung):
     """What waits for the other side of a FIFO takes that long; what does not, not."""
     if rung.split()[0] not in rungs():
@@ -491,6 +539,7 @@ def test_latency(run, openers, tmp_path, rung):
     assert not most.stop().of("open")
 
 
+@again_if_missed
 def test_latency_of_uring(run, openers, tmp_path):
     tool = run("opensnoop", "--json", "--latency", "--prefix", tmp_path)
     done = subprocess.run([openers, "uring", tmp_path / "none"], capture_output=True)
@@ -501,6 +550,7 @@ def test_latency_of_uring(run, openers, tmp_path):
     assert not RESULTS_OF_URING or 0 < record["latency_ns"] < 60e9
 
 
+@again_if_missed
 def test_failed_by_uring(run, openers, tmp_path):
     """-x shows what is known to have failed."""
     (tmp_path / "file").write_text("x")
@@ -514,12 +564,210 @@ def test_failed_by_uring(run, openers, tmp_path):
     assert tool.records[-1]["filtered"] >= 2 - RESULTS_OF_URING
 
 
+@again_if_missed
+def test_uring_without_a_result(run, openers, tmp_path):
+    """What is not told may have failed, so -x shows it; how long it took nobody knows, so --min does not."""
+    (tmp_path / "file").write_text("x")
+    options = ["--json", "--stats", "-n", "openers", "--prefix", tmp_path]
+    failed, slow = run("opensnoop", *options, "-x"), run("opensnoop", *options, "-x", "--min", "1ns")
+    done = subprocess.run([openers, "uring-overflow", tmp_path / "file"], capture_output=True)
+    if done.returncode == SKIP:
+        pytest.skip(done.stderr.decode())
+    records = failed.stop().of("open")
+    assert not any("fd" in record or "errno" in record for record in records)
+    assert 0 < len(records) <= 128 if RESULTS_OF_URING else not records
+    assert failed.records[-1]["filtered"] >= 256 - len(records)
+    assert not slow.stop().of("open") and slow.records[-1]["filtered"] >= 256
+
+
+@again_if_missed
+def test_uring_whose_memory_is_taken_by_others(run, openers, tmp_path):
+    """What comes of those is not what came of it: they are not for writing, and fail."""
+    (tmp_path / "file").write_text("x")
+    options = ["--json", "--comm", "openers", "-f", "O_WRONLY"]
+    tool, by_error, slow = run("opensnoop", *options), run("opensnoop", *options, "--by", "errno"), \
+        run("opensnoop", *options, "--by", "errno", "--min", "1h")
+    done = subprocess.run([openers, "uring-reuse", tmp_path / "file", tmp_path / "none"], capture_output=True)
+    if done.returncode == SKIP:
+        pytest.skip(done.stderr.decode())
+    records = tool.stop().of("open")
+    assert len(records) == 256 and not any("errno" in record for record in records)
+    told = sum("fd" in record for record in records)
+    assert 128 <= told < 256 if RESULTS_OF_URING else not told
+    counted, total = counts(by_error.stop(), "errno")
+    assert counted[0] == told and set(counted) <= {0, None}
+    # those at the end that nobody took the memory of are not known to be over
+    assert 0 < counted[None] <= 256 - told and total == told + counted[None]
+    assert not slow.stop().of("count")
+
+
+@pytest.mark.parametrize("options", [["-x"], ["--min", "1h"]], ids=" ".join)
+@pytest.mark.parametrize("key", ["path", "errno"])
+def test_what_cannot_be_counted_is_said(run, openers, tmp_path, options, key):
+    tool = run("opensnoop", "--json", "--by", key, *options).stop()
+    plain = run("opensnoop", "--json", "--by", key).stop()
+    said = "what comes of opens by io_uring"
+    unseen = subprocess.run([openers, "uring", tmp_path / "none"], capture_output=True).returncode == SKIP
+    if unseen and said not in tool.start.get("cannot_see", ""):
+        pytest.skip("this kernel has no io_uring")
+    assert (said in tool.start.get("cannot_see", "")) == (key == "path" or not RESULTS_OF_URING)
+    assert (said in plain.start.get("cannot_see", "")) == (not RESULTS_OF_URING)
+
+
+@again_if_missed
+def test_what_may_be_asked_for_is_shown(run, openers, tmp_path):
+    """A path without its beginning passes, a name that is not known does not."""
+    deep = "/".join([str(tmp_path)] + "y" * 130)
+    os.makedirs(deep)
+    for directory in deep, tmp_path:
+        with open(f"{directory}/file", "w") as out:
+            out.write("x")
+    cases = [(["-F", "--prefix", tmp_path], 1, 1), (["-F", "--prefix", "/elsewhere"], 1, 0), (["-F"], 1, 1),
+             (["-F", "--glob", f"{tmp_path}/*"], 1, 1), (["-F", "--glob", "/elsewhere/*"], 1, 0),
+             (["--prefix", "/elsewhere"], 0, 0), (["--glob", "/elsewhere/*"], 0, 0)]
+    tools = [run("opensnoop", "--json", "-n", "openers", *options) for options, *_ in cases]
+    do(openers, "openat", f"{deep}/file")
+    do(openers, "openat", tmp_path / "file")
+    do(openers, "bad-pointer")
+    for tool, (options, cut, whole) in zip(tools, cases):
+        records = tool.stop().of("open")
+        assert sum("path_cut" in record for record in records) == cut, options
+        assert sum(record.get("path") == str(tmp_path / "file") for record in records) == whole, options
+        assert any("path" not in record for record in records) == (options == ["-F"])
+
+
+# ---- --count ----
+
+KEYS = {"path": lambda record: record.get("path"), "comm": lambda record: record["comm"], "pid": lambda record: record["pid"],
+        "errno": lambda record: record.get("errno", 0)}
+
+
+def counts(tool, key):
+    """({key: count}, total) of all intervals; the key is None where it is not known"""
+    counted = collections.Counter()
+    for record in tool.of("count"):
+        counted[record.get(key)] += record["count"]
+    return counted, sum(record["total"] for record in tool.of("total"))
+
+
+def some_opens(openers, here):
+    """23 of a file, twice, 23 of one that is not there, two without a name and one with an empty one, over some time."""
+    (here / "file").write_text("x")
+    for name in "file", "none", "file":
+        do(openers, "times", here / name, 23, 0, 0)
+        time.sleep(0.3)
+    do(openers, "null")
+    do(openers, "bad-pointer")
+    do(openers, "cwd", here, "")
+
+
+@pytest.mark.parametrize("key", KEYS)
+@again_if_missed
+def test_count(run, openers, tmp_path, key):
+    """The sum of all intervals is what happened: as the lines of another run, of which some is known."""
+    shown = run("opensnoop", "--json", "--comm", "openers")
+    tool = run("opensnoop", "--json", "--count", "--by", key, "-i", "200ms", "--comm", "openers")
+    some_opens(openers, tmp_path)
+    counted, total = counts(tool.stop(), key)
+    assert tool.start["by"] == key and tool.start["interval_ms"] == 200 and len(tool.of("total")) >= 4
+    expected = collections.Counter(KEYS[key](record) for record in shown.stop().of("open"))
+    assert counted == expected and total == sum(expected.values()) and not tool.of("other")
+    file, none = str(tmp_path / "file"), str(tmp_path / "none")
+    known = {"path": {file: 46, none: 23, None: 2, "": 1}, "comm": {"openers": total}, "pid": {},
+             "errno": {errno.EFAULT: 2, errno.ENOENT: 23 + 1 + 6}}[key]
+    assert {name: counted[name] for name in known} == known
+    assert key != "pid" or len(counted) == 6
+    if key == "errno":
+        assert {record["error"] for record in tool.of("count")} == {"0", "EFAULT", "ENOENT"}
+
+
+@again_if_missed
+def test_count_filters(run, openers, tmp_path):
+    cases = [(["-x"], {"none": 23}), (["--prefix", f"{tmp_path}/fi"], {"file": 46}), (["-f", "O_WRONLY"], {}),
+             (["--min", "1h"], {}), (["--min", "1ns"], {"file": 46, "none": 23}), (["-p", os.getpid()], {})]
+    tools = [run("opensnoop", "--json", "--count", "--comm", "openers", *options) for options, _ in cases]
+    some_opens(openers, tmp_path)
+    for tool, (options, expected) in zip(tools, cases):
+        counted, _ = counts(tool.stop(), "path")
+        assert {name: counted[str(tmp_path / name)] for name in expected} == expected, options
+        assert expected or not any((name or "").startswith(f"{tmp_path}/none") for name in counted), options
+
+
+@again_if_missed
+def test_count_of_long_names(run, openers, tmp_path):
+    tool = run("opensnoop", "--json", "--count", "--comm", "openers")
+    do(openers, "openat", tmp_path / LONG)
+    do(openers, "openat", tmp_path / (LONG[:-1] + "m"))
+    row, = [record for record in tool.stop().of("count") if record.get("path", "").startswith(str(tmp_path))]
+    assert (row["path"], row["path_cut"], row["count"]) == (str(tmp_path / LONG)[:247], True, 2)
+
+
+@again_if_missed
+def test_count_with_a_table_that_is_full(run, openers, tmp_path):
+    tool = run("opensnoop", "--json", "--count", "--rows", 1, "--comm", "openers", "-i", "1h")
+    shown = run("opensnoop", "--json", "--comm", "openers")
+    some_opens(openers, tmp_path)
+    row, other, total = tool.stop().of("count", "other", "total")
+    happened = len(shown.stop().of("open"))
+    assert row["count"] + other["count"] == total["total"] == happened > 69 and other["count"] >= 23
+
+
+@again_if_missed
+def test_count_table(run, openers, tmp_path):
+    tool = run("opensnoop", "--count", "--comm", "openers", "-i", "1h")
+    (tmp_path / "file").write_text("x")
+    do(openers, "times", tmp_path / "file", 23, 0, 0)
+    do(openers, "times", tmp_path / "new\nline", 7, 0, 0)
+    do(openers, "null")
+    title, heading, *rows, total = [line.split() for line in lines(tool.stop())]
+    assert title[1:] == ["opens", "by", "path:"] and heading == ["COUNT", "PATH"] and total[0] == "total:"
+    assert rows[0] == ["23", str(tmp_path / "file")] and rows[1] == ["7", f"{tmp_path}/new\\x0aline"]
+    assert ["1", "-"] in rows and sum(int(row[0]) for row in rows) == int(total[1])
+    tool.assert_inert()
+
+
+# ---- a command, a PID namespace ----
+
+@again_if_missed
+def test_command(run, openers, tmp_path):
+    """Only what it opens, and nothing of what was to become it."""
+    os.mkfifo(tmp_path / "gate")
+    script = 'read x <"$1"; "$0" times "$2" 23 0 0 >/dev/null; exit 5'
+    tool = run("opensnoop", "--json", "--", "sh", "-c", script, openers, tmp_path / "gate", tmp_path / "none",
+               start_new_session=True)
+    do(openers, "times", tmp_path / "stranger", 23, 0, 0)
+    (tmp_path / "gate").write_text("\n")
+    tool.finish()
+    assert tool.process.returncode == 5
+    paths = collections.Counter(record.get("path") for record in tool.of("open"))
+    assert paths[str(tmp_path / "none")] == 23 and paths[str(tmp_path / "gate")] == 1
+    assert str(tmp_path / "stranger") not in paths
+    assert {record["comm"] for record in tool.of("open")} == {"sh", "openers"}
+    assert tool.of("open")[0]["pid"] == tool.start["pid"]
+
+
+@pytest.mark.parametrize("options", [[], ["--pidns"]], ids=["kernel", "pidns"])
+def test_pidns(openers, tmp_path, options):
+    script = 'echo $$ >"$1/pid"; exec "$0" openat "$1/new" >"$1/said"'
+    for _ in range(TRIES):
+        done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", BPFKIT, "opensnoop", "--json", *options, "--", "sh",
+                               "-c", script, openers, tmp_path], capture_output=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+        records = [json.loads(line) for line in done.stdout.splitlines()]
+        if not records[-1].get("missed"):
+            break
+    new, = [record for record in records if record.get("path") == str(tmp_path / "new")]
+    inside = int((tmp_path / "pid").read_text())
+    assert new["pid"] == new["tid"] == records[0]["pid"] and (new["pid"] == inside) == bool(options)
+
+
 # ---- output ----
 
 def lines(tool):
     return tool.stdout.decode().splitlines()
 
 
+@again_if_missed
 def test_table(run, openers, tmp_path):
     tool = run("opensnoop", "-n", "openers", "--prefix", tmp_path)
     do(openers, "openat", tmp_path / ODD)
@@ -535,6 +783,7 @@ def test_table(run, openers, tmp_path):
     tool.assert_inert()
 
 
+@again_if_missed
 def test_table_options(run, openers, tmp_path):
     tool = run("opensnoop", "-TUe", "--latency", "--prefix", tmp_path)
     do(openers, "openat", tmp_path / "new")
@@ -552,6 +801,7 @@ def test_table_options(run, openers, tmp_path):
     assert re.match(r"\d{4}-\d\d-\d\dT", line)
 
 
+@again_if_missed
 def test_table_of_uring(run, openers, tmp_path):
     (tmp_path / "file").write_text("x")
     tool = run("opensnoop", "-n", "openers", "--no-header", "--prefix", tmp_path)
@@ -562,6 +812,7 @@ def test_table_of_uring(run, openers, tmp_path):
     assert line.split()[2:] == (["@2", "0"] if RESULTS_OF_URING else ["-", "-"]) + [str(tmp_path / "file")]
 
 
+@again_if_missed
 def test_json_members(run, openers, tmp_path):
     tool = run("opensnoop", "--json", "--prefix", tmp_path)
     before = time.time()
@@ -576,11 +827,12 @@ def test_json_members(run, openers, tmp_path):
     assert tool.start["probe"] in ("fexit", "tp")
 
 
+@again_if_missed
 def test_our_own_opens_are_left_out(run, openers, tmp_path):
     tool = run("opensnoop", "--json", "--host-path")
     do(openers, "dirfd", tmp_path, "none")      # to find out where that is, it reads a file
     tool.stop()
-    assert [record for record in tool.of("open") if record["path"] == str(tmp_path / "none")]
+    assert [record for record in tool.of("open") if record.get("path") == str(tmp_path / "none")]
     assert not [record for record in tool.of("open") if record["pid"] == tool.pid]
 
 
@@ -603,14 +855,14 @@ def test_books(run, openers, tmp_path):
     assert sum(seen.values()) == end["printed"]
     assert set(seen) == {(worker.pid, str(tmp_path / "file")) for worker in workers}
     assert max(seen.values()) <= 2 * each
-    assert end["printed"] + end["lost"] + end.get("missed", 0) == 8 * each
+    assert end["printed"] + end["lost"] <= 8 * each <= end["printed"] + end["lost"] + end.get("missed", 0)
     assert sum(record["ring"] for record in records if record["type"] == "lost") == end["lost"]
     # what each process opened before: its marker
     assert end["filtered"] >= 4
 
 
 def test_books_of_a_filter(run, openers, tmp_path):
-    """Of a hundred thousand opens one half is left out: no more and no less."""
+    """Of a hundred thousand opens one half is left out: no more and no less, but for what was missed."""
     count = (3_000 if KERNEL else 50_000)
     (tmp_path / "file").write_text("x")
     with open(tmp_path / "out", "wb") as out:
@@ -622,9 +874,9 @@ def test_books_of_a_filter(run, openers, tmp_path):
     with open(tmp_path / "out") as out:
         records = [json.loads(line) for line in out]
     end = records[-1]
-    assert (end["printed"], end["lost"], end.get("missed", 0)) == (count, 0, 0)
+    assert end["lost"] == 0 and end["printed"] <= count <= end["printed"] + end.get("missed", 0)
     assert {record["path"] for record in records if record["type"] == "open"} == {str(tmp_path / "none")}
-    assert end["filtered"] >= count
+    assert end["filtered"] >= count - end.get("missed", 0)
 
 
 @pytest.mark.skipif(bool(KERNEL), reason="an emulated processor is too slow for it")
@@ -644,9 +896,10 @@ def test_nothing_is_lost_at_a_high_rate(run, openers, tmp_path, record_property)
         with open(tmp_path / "out") as out:
             printed = sum(line.rstrip().endswith(f" {tmp_path / 'file'}") for line in out)
         lost = int(re.search(r"lost (\d+)", tool.stderr)[1])
+        unseen = lost + missed(tool)
         rate = round(count / (us / 1e6))
         print(f"{rate} opens a second, lost {lost}")
-        assert printed <= count <= printed + lost
+        assert printed <= count <= printed + unseen
         if not lost:
             break
     record_property("opens a second", rate)
@@ -677,6 +930,12 @@ def test_nothing_is_left(run, number, rung):
 
 @pytest.mark.parametrize("args, text", [
     (["--prefix", "x" * 128], "127 bytes"), (["--prefix", ""], "empty"), (["-f", "O_NONE"], "O_NONE"), (["-f", ""], "-f"),
+    (["--count", "-U"], "-U"), (["--count", "-n", "x"], "-n"), (["--count", "-e"], "-e"), (["--count", "-F"], "-F"),
+    (["--count", "--host-path"], "--host-path"), (["--by", "path", "--glob", "x"], "--glob"),
+    (["--count", "--buffer", "1M"], "--buffer"), (["--count", "--latency"], "--latency"),
+    (["--count", "--latency", "--min", "1ns"], "--latency"), (["--count", "--by", "none"], "--by"),
+    (["--count", "--by", "comm", "--prefix", "x"], "--by path"), (["--count", "--rows", "0"], "--rows"),
+    (["--rows", "5"], "--rows"), (["--interval", "1s"], "--interval"),
     (["--min", "x"], "--min"), (["-n", ""], "empty"), (["ls"], "too many"), (["-p", "x"], "-p"), (["-t", "0"], "-t")])
 def test_wrong_arguments(run, args, text):
     tool = run("opensnoop", *args, wait=False).finish()

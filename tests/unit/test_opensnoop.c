@@ -133,7 +133,117 @@ static void test_records_that_are_not_whole(void **state)
 	assert_int_equal(event(sizeof(rec.e)), 0);
 	end(true);
 	assert_int_equal(count_lines(text), 2);
-	assert_true(has("\"path\":\"name\"") && has("\"path\":\"?\""));
+	assert_true(has("\"path\":\"name\"") && has("\"flags\":[\"O_RDONLY\"],\"tid\""));
+}
+
+/* Where an option of the tool goes to. */
+static const struct bk_opt *option(const char *name)
+{
+	const struct bk_opt *o = opensnoop_tool.opts;
+
+	while (!o->name || strcmp(o->name, name))
+		o++;
+	return o;
+}
+
+static size_t fill_path(const char *name, const char *names, size_t len, unsigned int flags)
+{
+	size_t n = fill(OPENSNOOP_CALL, 0, name, 3);
+
+	rec.e.path.flags = BK_PATH_SET | flags;
+	rec.e.path.dev = ~0U;
+	rec.e.path_len = len;
+	memcpy((char *)&rec + n, names, len);
+	return n + len;
+}
+
+/* A name that is not known is not one that is called so, and none that is asked for. */
+static void test_names_that_are_not_known(void **state)
+{
+	size_t len;
+
+	begin();
+	assert_int_equal(event(fill(OPENSNOOP_CALL, 0, "?", 3)), 0);
+	end(false);
+	assert_true(has("\"path\":\"?\""));
+	for (int i = 0; i < 3; i++) {
+		*option("prefix")->to.str = i == 1 ? "?" : NULL;
+		*option("glob")->to.str = i == 2 ? "*" : NULL;
+		begin();
+		fill(OPENSNOOP_HANDLE, 0, "", -EINVAL);
+		rec.e.name_len = OPENSNOOP_NO_NAME;
+		assert_int_equal(event(sizeof(rec.e)), 0);
+		end(false);
+		assert_int_equal(run.printed, !i);
+		assert_int_equal(run.left_out, !!i);
+		assert_false(has("path"));
+	}
+	*option("glob")->to.str = NULL;
+	begin();
+	len = fill_path("", "file\0dir", 9, BK_PATH_OF_FILE);
+	memmove(rec.e.data, rec.e.data + 1, 9);
+	rec.e.name_len = OPENSNOOP_NO_NAME;
+	assert_int_equal(event(len - 1), 0);
+	end(false);
+	assert_true(has("\"path\":\"/dir/file\"") && !has("\"name\""));
+}
+
+static void test_paths_that_none_of_our_mounts_has(void **state)
+{
+	begin();
+	assert_int_equal(event(fill_path("x", "x\0mnt", 6, BK_PATH_OF_FILE)), 0);
+	end(false);
+	assert_true(has("\"path\":\"/mnt/x\"") && !has("unreachable"));
+	*option("host-path")->to.flag = true;
+	begin();
+	assert_int_equal(event(fill_path("x", "x\0mnt", 6, BK_PATH_OF_FILE | BK_PATH_DELETED)), 0);
+	end(false);
+	*option("host-path")->to.flag = false;
+	assert_true(has("\"path\":\"(unreachable)/mnt/x (deleted)\"") && has("\"unreachable\":true"));
+	opensnoop_tool.fini(&run);
+}
+
+/* What is missing may be what was asked for. */
+static void test_paths_that_are_cut_pass(void **state)
+{
+	*option("full-path")->to.flag = true;
+	*option("prefix")->to.str = "/elsewhere";
+	*option("glob")->to.str = "/elsewhere/*";
+	begin();
+	assert_int_equal(event(fill_path("x", "x\0mnt", 6, BK_PATH_OF_FILE)), 0);
+	assert_int_equal(run.left_out, 1);
+	assert_int_equal(event(fill_path("x", "x\0mnt", 6, BK_PATH_OF_FILE | BK_PATH_CUT)), 0);
+	end(false);
+	*option("full-path")->to.flag = false;
+	*option("prefix")->to.str = *option("glob")->to.str = NULL;
+	assert_int_equal(run.left_out, 1);
+	assert_true(has("\"path\":\".../mnt/x\"") && has("\"path_cut\":true"));
+}
+
+static void test_resolve(void **state)
+{
+	begin();
+	fill(OPENSNOOP_CALL, 0, "x", 3);
+	rec.e.resolve = 0x110;
+	assert_int_equal(event(sizeof(rec.e) + 2), 0);
+	end(false);
+	assert_true(has("\"resolve\":[\"RESOLVE_IN_ROOT\",\"0x100\"]"));
+}
+
+/* -x: it may have failed. --min: it may have been short. */
+static void test_results_that_never_came_of_those_that_failed(void **state)
+{
+	for (int i = 0; i < 2; i++) {
+		*option("failed")->to.flag = true;
+		*option("min")->to.u64 = i;
+		begin();
+		assert_int_equal(event(fill(OPENSNOOP_ASKED, 1, "one", -1)), 0);
+		end(true);
+		assert_int_equal(run.printed, !i);
+		assert_int_equal(run.left_out, i);
+	}
+	*option("failed")->to.flag = false;
+	*option("min")->to.u64 = 0;
 }
 
 /* Whatever is in them, what comes out are lines of JSON. */
@@ -173,6 +283,11 @@ int main(void)
 		cmocka_unit_test(test_results_that_never_came),
 		cmocka_unit_test(test_requests_are_bounded),
 		cmocka_unit_test(test_records_that_are_not_whole),
+		cmocka_unit_test(test_names_that_are_not_known),
+		cmocka_unit_test(test_paths_that_none_of_our_mounts_has),
+		cmocka_unit_test(test_paths_that_are_cut_pass),
+		cmocka_unit_test(test_resolve),
+		cmocka_unit_test(test_results_that_never_came_of_those_that_failed),
 		cmocka_unit_test(test_any_records),
 	};
 

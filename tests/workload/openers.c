@@ -322,6 +322,17 @@ static long in_container(void)
 	return result(syscall(SYS_openat, AT_FDCWD, args[1], O_RDONLY));
 }
 
+/* DIRECTORY NAME: in a file system that only we have mounted there */
+static long in_own_mount(void)
+{
+	if (unshare(CLONE_NEWNS) || mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
+	    mount("none", args[0], "tmpfs", 0, NULL) || chdir(args[0]) ||
+	    close(open(args[1], O_CREAT | O_WRONLY, MODE)))
+		err(1, "%s", args[0]);
+	begin();
+	return result(syscall(SYS_openat, AT_FDCWD, args[1], O_RDONLY));
+}
+
 /* DIRECTORY NAME */
 static long in_deleted_directory(void)
 {
@@ -688,15 +699,13 @@ static long by_uring_skip(void)
 	return ring_run(1) == -EINVAL ? -EINVAL : 0;
 }
 
-/* NAME: there is no room to tell what came of the last ones; prints how many those are. */
-static long by_uring_overflow(void)
+/* Four times the entries: there is no room to tell what came of the last ones. */
+static void ring_flood(const char *name, int flags)
 {
 	unsigned int rounds = 4;
 
-	ring_open();
-	begin();
 	for (unsigned int i = 0; i < rounds * ENTRIES; i++) {
-		ring_add_open(AT_FDCWD, args[0], O_RDONLY);
+		ring_add_open(AT_FDCWD, name, flags);
 		if (ring.n < ENTRIES)
 			continue;
 		__atomic_store_n(ring.sq_tail, *ring.sq_tail + ring.n, __ATOMIC_RELEASE);
@@ -704,7 +713,28 @@ static long by_uring_overflow(void)
 		if (syscall(SYS_io_uring_enter, ring.fd, ENTRIES, 0, 0, NULL, 0) != ENTRIES)
 			err(1, "io_uring_enter");
 	}
+}
+
+/* NAME */
+static long by_uring_overflow(void)
+{
+	ring_open();
+	begin();
+	ring_flood(args[0], O_RDONLY);
 	return 0;
+}
+
+/* NAME OTHER: the same for writing; then some of OTHER, for reading, get the memory of those. */
+static long by_uring_reuse(void)
+{
+	ring_open();
+	begin();
+	ring_flood(args[0], O_WRONLY);
+	while (ring_run(0))
+		;
+	for (int i = 0; i < ENTRIES; i++)
+		ring_add_open(AT_FDCWD, args[1], O_RDONLY);
+	return ring_run(ENTRIES);
 }
 
 /* ---- */
@@ -735,6 +765,7 @@ static const struct kind {
 	{ "chroot", in_chroot, 2 },
 	{ "out-of-chroot", out_of_chroot, 3 },
 	{ "container", in_container, 2 },
+	{ "own-mount", in_own_mount, 2 },
 	{ "deleted-directory", in_deleted_directory, 2 },
 	{ "deleted-file", of_deleted_file, 1 },
 	{ "pipe", of_pipe, 0 },
@@ -755,6 +786,7 @@ static const struct kind {
 	{ "uring-link", by_uring_link, 1 },
 	{ "uring-skip", by_uring_skip, 1 },
 	{ "uring-overflow", by_uring_overflow, 1 },
+	{ "uring-reuse", by_uring_reuse, 2 },
 };
 
 int main(int argc, char **argv)

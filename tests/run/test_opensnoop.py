@@ -617,7 +617,7 @@ def test_what_cannot_be_counted_is_said(run, openers, tmp_path, options, key):
 @again_if_missed
 def test_what_may_be_asked_for_is_shown(run, openers, tmp_path):
     """A path without its beginning passes, a name that is not known does not."""
-    deep = "/".join([str(tmp_path)] + "y" * 130)
+    deep = "/".join([str(tmp_path), *["y"] * 130])
     os.makedirs(deep)
     for directory in deep, tmp_path:
         with open(f"{directory}/file", "w") as out:

@@ -98,7 +98,9 @@ struct shown {
 	int32_t ret, dfd;
 	char comm[16];
 	const char *path, *name, *via; /* NULL: not known, or none */
-	bool cut, path_cut, deleted, outside, direct; /* cut: at its beginning (path_cut) or at its end */
+	bool path_cut; /* at its beginning */
+	bool cut;      /* there, or at its end */
+	bool deleted, outside, direct;
 };
 
 enum {
@@ -570,7 +572,7 @@ static bool put_host_path(const struct bk_path *p, const char *data, size_t len)
 	return reached;
 }
 
-/* To s: the path of the file, or that of a directory and the name that begins in it, or the name as it was given. */
+/* The path of the file, or that of a directory and the name that begins in it, or the name as it was given. */
 static void show_path(struct shown *s, const struct opensnoop_event *e, bool named)
 {
 	const char *data = e->data + name_size(e);

@@ -604,8 +604,8 @@ def test_uring_whose_memory_is_taken_by_others(run, alone, tmp_path):
     assert 128 <= told < 256 if RESULTS_OF_URING else not told
     counted, total = counts(by_error.stop(), "errno")
     assert counted[0] == told and set(counted) <= {0, None}
-    # those at the end that nobody took the memory of are not known to be over
-    assert 0 < counted[None] <= 256 - told and total == told + counted[None]
+    # those at the end that nobody took the memory of are not known to be over; 6.1 does not give it to the next ones
+    assert (0 if KERNEL == "6.1" else 1) <= counted[None] <= 256 - told and total == told + counted[None]
     assert not slow.stop().of("count")
 
 

@@ -320,6 +320,14 @@ def openers(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def alone(openers):
+    """The same by a name that nobody else's processes have."""
+    link = openers.with_name(f"opens{os.getpid()}")
+    os.link(openers, link)
+    return link
+
+
+@pytest.fixture(scope="module")
 def passes(world, openers):
     return {}
 
@@ -581,13 +589,13 @@ def test_uring_without_a_result(run, openers, tmp_path):
 
 
 @again_if_missed
-def test_uring_whose_memory_is_taken_by_others(run, openers, tmp_path):
+def test_uring_whose_memory_is_taken_by_others(run, alone, tmp_path):
     """What comes of those is not what came of it: they are not for writing, and fail."""
     (tmp_path / "file").write_text("x")
-    options = ["--json", "--comm", "openers", "-f", "O_WRONLY"]
+    options = ["--json", "--comm", alone.name, "-f", "O_WRONLY"]
     tool, by_error, slow = run("opensnoop", *options), run("opensnoop", *options, "--by", "errno"), \
         run("opensnoop", *options, "--by", "errno", "--min", "1h")
-    done = subprocess.run([openers, "uring-reuse", tmp_path / "file", tmp_path / "none"], capture_output=True)
+    done = subprocess.run([alone, "uring-reuse", tmp_path / "file", tmp_path / "none"], capture_output=True)
     if done.returncode == SKIP:
         pytest.skip(done.stderr.decode())
     records = tool.stop().of("open")
@@ -596,8 +604,8 @@ def test_uring_whose_memory_is_taken_by_others(run, openers, tmp_path):
     assert 128 <= told < 256 if RESULTS_OF_URING else not told
     counted, total = counts(by_error.stop(), "errno")
     assert counted[0] == told and set(counted) <= {0, None}
-    # those at the end that nobody took the memory of are not known to be over
-    assert 0 < counted[None] <= 256 - told and total == told + counted[None]
+    # those at the end that nobody took the memory of are not known to be over; 6.1 does not give it to the next ones
+    assert (0 if KERNEL == "6.1" else 1) <= counted[None] <= 256 - told and total == told + counted[None]
     assert not slow.stop().of("count")
 
 
@@ -615,9 +623,9 @@ def test_what_cannot_be_counted_is_said(run, openers, tmp_path, options, key):
 
 
 @again_if_missed
-def test_what_may_be_asked_for_is_shown(run, openers, tmp_path):
+def test_what_may_be_asked_for_is_shown(run, alone, tmp_path):
     """A path without its beginning passes, a name that is not known does not."""
-    deep = "/".join([str(tmp_path), *["y"] * 130])
+    deep = "/".join([str(tmp_path), *"y" * 130])
     os.makedirs(deep)
     for directory in deep, tmp_path:
         with open(f"{directory}/file", "w") as out:
@@ -625,10 +633,10 @@ def test_what_may_be_asked_for_is_shown(run, openers, tmp_path):
     cases = [(["-F", "--prefix", tmp_path], 1, 1), (["-F", "--prefix", "/elsewhere"], 1, 0), (["-F"], 1, 1),
              (["-F", "--glob", f"{tmp_path}/*"], 1, 1), (["-F", "--glob", "/elsewhere/*"], 1, 0),
              (["--prefix", "/elsewhere"], 0, 0), (["--glob", "/elsewhere/*"], 0, 0)]
-    tools = [run("opensnoop", "--json", "-n", "openers", *options) for options, *_ in cases]
-    do(openers, "openat", f"{deep}/file")
-    do(openers, "openat", tmp_path / "file")
-    do(openers, "bad-pointer")
+    tools = [run("opensnoop", "--json", "-n", alone.name, *options) for options, *_ in cases]
+    do(alone, "openat", f"{deep}/file")
+    do(alone, "openat", tmp_path / "file")
+    do(alone, "bad-pointer")
     for tool, (options, cut, whole) in zip(tools, cases):
         records = tool.stop().of("open")
         assert sum("path_cut" in record for record in records) == cut, options
@@ -638,8 +646,9 @@ def test_what_may_be_asked_for_is_shown(run, openers, tmp_path):
 
 # ---- --count ----
 
-KEYS = {"path": lambda record: record.get("path"), "comm": lambda record: record["comm"], "pid": lambda record: record["pid"],
-        "errno": lambda record: record.get("errno", 0)}
+# Of a line, what counts.
+KEYS = {"path": lambda record: record.get("path"), "comm": lambda record: record["comm"],
+        "pid": lambda record: record["pid"], "errno": lambda record: record.get("errno", 0)}
 
 
 def counts(tool, key):
@@ -651,7 +660,7 @@ def counts(tool, key):
 
 
 def some_opens(openers, here):
-    """23 of a file, twice, 23 of one that is not there, two without a name and one with an empty one, over some time."""
+    """23 of a file, twice, 23 of one that is not there, two whose name cannot be read, and one of an empty one."""
     (here / "file").write_text("x")
     for name in "file", "none", "file":
         do(openers, "times", here / name, 23, 0, 0)
@@ -663,17 +672,17 @@ def some_opens(openers, here):
 
 @pytest.mark.parametrize("key", KEYS)
 @again_if_missed
-def test_count(run, openers, tmp_path, key):
+def test_count(run, alone, tmp_path, key):
     """The sum of all intervals is what happened: as the lines of another run, of which some is known."""
-    shown = run("opensnoop", "--json", "--comm", "openers")
-    tool = run("opensnoop", "--json", "--count", "--by", key, "-i", "200ms", "--comm", "openers")
-    some_opens(openers, tmp_path)
+    shown = run("opensnoop", "--json", "--comm", alone.name)
+    tool = run("opensnoop", "--json", "--count", "--by", key, "-i", "200ms", "--comm", alone.name)
+    some_opens(alone, tmp_path)
     counted, total = counts(tool.stop(), key)
     assert tool.start["by"] == key and tool.start["interval_ms"] == 200 and len(tool.of("total")) >= 4
     expected = collections.Counter(KEYS[key](record) for record in shown.stop().of("open"))
     assert counted == expected and total == sum(expected.values()) and not tool.of("other")
     file, none = str(tmp_path / "file"), str(tmp_path / "none")
-    known = {"path": {file: 46, none: 23, None: 2, "": 1}, "comm": {"openers": total}, "pid": {},
+    known = {"path": {file: 46, none: 23, None: 2, "": 1}, "comm": {alone.name: total}, "pid": {},
              "errno": {errno.EFAULT: 2, errno.ENOENT: 23 + 1 + 6}}[key]
     assert {name: counted[name] for name in known} == known
     assert key != "pid" or len(counted) == 6
@@ -682,43 +691,43 @@ def test_count(run, openers, tmp_path, key):
 
 
 @again_if_missed
-def test_count_filters(run, openers, tmp_path):
-    cases = [(["-x"], {"none": 23}), (["--prefix", f"{tmp_path}/fi"], {"file": 46}), (["-f", "O_WRONLY"], {}),
-             (["--min", "1h"], {}), (["--min", "1ns"], {"file": 46, "none": 23}), (["-p", os.getpid()], {})]
-    tools = [run("opensnoop", "--json", "--count", "--comm", "openers", *options) for options, _ in cases]
-    some_opens(openers, tmp_path)
-    for tool, (options, expected) in zip(tools, cases):
-        counted, _ = counts(tool.stop(), "path")
-        assert {name: counted[str(tmp_path / name)] for name in expected} == expected, options
-        assert expected or not any((name or "").startswith(f"{tmp_path}/none") for name in counted), options
+def test_count_filters(run, alone, tmp_path):
+    cases = [([], 46, 23), (["-x"], 0, 23), (["--prefix", f"{tmp_path}/fi"], 46, 0), (["-f", "O_WRONLY"], 0, 0),
+             (["--min", "1ns"], 46, 23), (["--min", "1h"], 0, 0), (["-p", os.getpid()], 0, 0)]
+    tools = [run("opensnoop", "--json", "--count", "--comm", alone.name, *options) for options, *_ in cases]
+    some_opens(alone, tmp_path)
+    for tool, (options, of_file, of_none) in zip(tools, cases):
+        counted, total = counts(tool.stop(), "path")
+        assert (counted[str(tmp_path / "file")], counted[str(tmp_path / "none")]) == (of_file, of_none), options
+        assert total == sum(counted.values())
 
 
 @again_if_missed
-def test_count_of_long_names(run, openers, tmp_path):
-    tool = run("opensnoop", "--json", "--count", "--comm", "openers")
-    do(openers, "openat", tmp_path / LONG)
-    do(openers, "openat", tmp_path / (LONG[:-1] + "m"))
+def test_count_of_long_names(run, alone, tmp_path):
+    tool = run("opensnoop", "--json", "--count", "--comm", alone.name)
+    do(alone, "openat", tmp_path / LONG)
+    do(alone, "openat", tmp_path / (LONG[:-1] + "m"))
     row, = [record for record in tool.stop().of("count") if record.get("path", "").startswith(str(tmp_path))]
     assert (row["path"], row["path_cut"], row["count"]) == (str(tmp_path / LONG)[:247], True, 2)
 
 
 @again_if_missed
-def test_count_with_a_table_that_is_full(run, openers, tmp_path):
-    tool = run("opensnoop", "--json", "--count", "--rows", 1, "--comm", "openers", "-i", "1h")
-    shown = run("opensnoop", "--json", "--comm", "openers")
-    some_opens(openers, tmp_path)
+def test_count_with_a_table_that_is_full(run, alone, tmp_path):
+    tool = run("opensnoop", "--json", "--count", "--rows", 1, "--comm", alone.name, "-i", "1h")
+    shown = run("opensnoop", "--json", "--comm", alone.name)
+    some_opens(alone, tmp_path)
     row, other, total = tool.stop().of("count", "other", "total")
     happened = len(shown.stop().of("open"))
     assert row["count"] + other["count"] == total["total"] == happened > 69 and other["count"] >= 23
 
 
 @again_if_missed
-def test_count_table(run, openers, tmp_path):
-    tool = run("opensnoop", "--count", "--comm", "openers", "-i", "1h")
+def test_count_table(run, alone, tmp_path):
+    tool = run("opensnoop", "--count", "--comm", alone.name, "-i", "1h")
     (tmp_path / "file").write_text("x")
-    do(openers, "times", tmp_path / "file", 23, 0, 0)
-    do(openers, "times", tmp_path / "new\nline", 7, 0, 0)
-    do(openers, "null")
+    do(alone, "times", tmp_path / "file", 23, 0, 0)
+    do(alone, "times", tmp_path / "new\nline", 7, 0, 0)
+    do(alone, "null")
     title, heading, *rows, total = [line.split() for line in lines(tool.stop())]
     assert title[1:] == ["opens", "by", "path:"] and heading == ["COUNT", "PATH"] and total[0] == "total:"
     assert rows[0] == ["23", str(tmp_path / "file")] and rows[1] == ["7", f"{tmp_path}/new\\x0aline"]
@@ -750,8 +759,8 @@ def test_command(run, openers, tmp_path):
 def test_pidns(openers, tmp_path, options):
     script = 'echo $$ >"$1/pid"; exec "$0" openat "$1/new" >"$1/said"'
     for _ in range(TRIES):
-        done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", BPFKIT, "opensnoop", "--json", *options, "--", "sh",
-                               "-c", script, openers, tmp_path], capture_output=True, timeout=120)
+        done = subprocess.run(["unshare", "--pid", "--fork", "--mount-proc", BPFKIT, "opensnoop", "--json", *options, "--",
+                               "sh", "-c", script, openers, tmp_path], capture_output=True, timeout=120)
         assert done.returncode == 0, done.stderr
         records = [json.loads(line) for line in done.stdout.splitlines()]
         if not records[-1].get("missed"):

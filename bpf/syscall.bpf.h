@@ -22,7 +22,7 @@ static __always_inline s32 bk_syscall_number(const bool typed, struct pt_regs *r
 {
 	if (bk_on_x86())
 		return bk_reg(typed, regs, x86, orig_ax);
-	return bk_reg(typed, regs, arm64, syscallno);
+	return bk_reg(typed, regs, aarch64, syscallno);
 }
 
 /*
@@ -51,7 +51,7 @@ static __always_inline struct pt_regs *bk_user_regs(struct task_struct *task, s3
 static __always_inline u64 bk_syscall_arg(const bool typed, struct pt_regs *regs, int i, bool compat)
 {
 	if (!bk_on_x86())
-		return i ? bk_reg(typed, regs, arm64, regs[i]) : bk_reg(typed, regs, arm64, orig_x0);
+		return i ? bk_reg(typed, regs, aarch64, regs[i]) : bk_reg(typed, regs, aarch64, orig_x0);
 	if (compat)
 		return (u32)(i == 0 ? bk_reg(typed, regs, x86, bx) : i == 1 ? bk_reg(typed, regs, x86, cx) :
 			     i == 2 ? bk_reg(typed, regs, x86, dx) : bk_reg(typed, regs, x86, si));
@@ -64,7 +64,7 @@ static __always_inline bool bk_is_compat(struct task_struct *task, struct pt_reg
 {
 	if (bk_on_x86())
 		return bk_get(bk_current_is_typed(), task, thread_info.status) & BK_TS_COMPAT;
-	return bk_reg(true, regs, arm64, pstate) & BK_PSR_MODE32;
+	return bk_reg(true, regs, aarch64, pstate) & BK_PSR_MODE32;
 }
 
 #endif

@@ -236,7 +236,7 @@ struct pt_regs___x86 {
 	unsigned long r10, dx, si, di, bx, cx, orig_ax;
 };
 
-struct pt_regs___arm64 {
+struct pt_regs___aarch64 {
 	u64 regs[31];
 	u64 pstate, orig_x0;
 	s32 syscallno;

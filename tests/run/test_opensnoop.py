@@ -889,7 +889,7 @@ def test_books_of_a_filter(run, openers, tmp_path):
 
 
 @pytest.mark.skipif(bool(KERNEL), reason="an emulated processor is too slow for it")
-def test_nothing_is_lost_at_a_high_rate(run, openers, tmp_path, record_property):
+def test_nothing_is_lost_at_a_high_rate(run, openers, tmp_path):
     """
     100,000 opens a second for three seconds, into a file, with the standard buffer. What else the machine does may
     keep the reader from running for longer than the buffer lasts, so there are some tries.
@@ -911,7 +911,6 @@ def test_nothing_is_lost_at_a_high_rate(run, openers, tmp_path, record_property)
         assert printed <= count <= printed + unseen
         if not lost:
             break
-    record_property("opens a second", rate)
     assert not lost, f"at {rate} opens a second"
 
 

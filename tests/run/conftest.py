@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Running a tool of bpfkit, its output, and the kernel objects it holds."""
 import contextlib
+import functools
 import json
 import os
 import pathlib
@@ -25,7 +26,10 @@ LIVE_CHARACTERS = re.compile("[\0-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u061c\u200e
 class Tool:
     """One running tool. Its stdout is read all the time, unless it is told to keep the pipe."""
 
+    started = []                        # all of them, see again_if_missed()
+
     def __init__(self, name, *args, read=True, **popen):
+        Tool.started.append(self)
         self.args = [name, *map(str, args)]
         self.json = "--json" in args
         self.lines = []                 # of stdout, as bytes
@@ -113,6 +117,36 @@ class Tool:
         text = self.stdout.decode()     # strict: must be valid UTF-8
         live = LIVE_CHARACTERS.search(text)
         assert not live, f"{live[0]!r} in {text[max(0, live.start() - 80):live.end() + 80]!r}"
+
+
+TRIES = 4
+
+
+def missed(tool):
+    """How many events; it has ended."""
+    found = re.search(r"(\d+) events were missed", tool.stderr)
+    return int(found[1]) if found else 0
+
+
+def again_if_missed(test):
+    """Where programs are preempted, they miss what the next task on that CPU does: then the test has another try."""
+    @functools.wraps(test)
+    def tries(**fixtures):
+        for left in reversed(range(TRIES)):
+            place = {}
+            if "tmp_path" in fixtures:
+                place = {"tmp_path": fixtures["tmp_path"] / str(left)}
+                place["tmp_path"].mkdir()
+            Tool.started.clear()
+            try:
+                return test(**fixtures | place)
+            except (AssertionError, ValueError):
+                for tool in Tool.started:
+                    if tool.process.poll() is None:
+                        tool.stop()
+                if not left or not any(map(missed, Tool.started)):
+                    raise
+    return tries
 
 
 def leftovers(objects):

@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from conftest import BPFKIT, leftovers
+from conftest import BPFKIT, again_if_missed, leftovers
 from drops import wait_until
 
 TRUE = os.path.realpath("/bin/true")
@@ -156,6 +156,7 @@ def followed(tool):
     raise AssertionError("there is no map bk_followed")
 
 
+@again_if_missed
 def test_all_that_descends_is_followed_and_nothing_else(run, follow, execs, tmp_path):
     gate = tmp_path / "gate"
     os.mkfifo(gate)

@@ -13,7 +13,7 @@ import tempfile
 
 import pytest
 
-from conftest import leftovers
+from conftest import again_if_missed, leftovers
 from drops import wait_until
 
 TRUE = os.path.realpath("/bin/true")
@@ -399,6 +399,7 @@ def test_failures_are_asked_for(run, execs, tmp_path):
 
 # ---- ends ----
 
+@again_if_missed
 def test_exit(run, execs, tmp_path):
     """Status, signal, how long it ran, and the same time of CPU that wait() gives."""
     commands = [[execs, "threads", "30"], ["/bin/false"], ["/bin/sh", "-c", "kill -KILL $$"],
@@ -428,6 +429,7 @@ def test_exit(run, execs, tmp_path):
     assert ends[made[-1][0]][0]["run_ns"] >= 0.3e9
 
 
+@again_if_missed
 def test_exit_of_a_process_that_is_traced(run, execs, tmp_path):
     """Its threads stay until the tracer has looked at them."""
     tool = run("execsnoop", "--json", "--exit", "--comm", "execs")
@@ -438,6 +440,7 @@ def test_exit_of_a_process_that_is_traced(run, execs, tmp_path):
     assert tool.records[-1].get("untracked", 0) == 0
 
 
+@again_if_missed
 def test_exit_after_an_exec_that_is_left_out(run):
     """How long it ran is since the last exec, whatever is shown of that."""
     tool = run("execsnoop", "--json", "--exit", "--comm", "sh", "-P", os.getpid())
@@ -457,6 +460,7 @@ def test_time_of_a_call_that_is_not_known(run, execs, tmp_path):
     assert "call_ns" in first and "call_ns" not in last
 
 
+@again_if_missed
 def test_exit_in_the_table(run, execs):
     tool = run("execsnoop", "--exit", "-P", os.getpid())
     for command in (["/bin/false"], ["/bin/sh", "-c", "kill -KILL $$"]):
@@ -467,6 +471,7 @@ def test_exit_in_the_table(run, execs):
     assert re.fullmatch(r"killed by SIGKILL after 0\.\d{6} s, CPU 0\.\d{6} s", ends[1][1]) and ends[1][0] == "-"
 
 
+@again_if_missed
 def test_exit_only_of_what_was_shown(run):
     tool = run("execsnoop", "--json", "--exit", "-n", "fals*", "-P", os.getpid())
     for command in ("/bin/true", "/bin/false", "/bin/true"):
@@ -476,6 +481,7 @@ def test_exit_only_of_what_was_shown(run):
     assert [record["comm"] for record in tool.of("exec", "exit")] == ["false", "false"]
 
 
+@again_if_missed
 def test_books_of_ends(run):
     """As many ends as execs, of processes that come and go on all CPUs."""
     tool = run("execsnoop", "--json", "--comm", "true", "--exit", "--buffer", "4M")
@@ -489,6 +495,7 @@ def test_books_of_ends(run):
 
 # ---- paths ----
 
+@again_if_missed
 def test_paths(run, execs, tmp_path):
     """--cwd and --exe are what the kernel says, whatever was asked for."""
     link = tmp_path / "link"
@@ -553,6 +560,7 @@ FILTERS = [
 ]
 
 
+@again_if_missed
 def test_filters(run, execs):
     tools = [run("execsnoop", "--json", "--stats", "-P", os.getpid(), *args) for args, *_ in FILTERS]
     seven = run("execsnoop", "--json", "-P", os.getpid(), "-n", "true", "--limit", 7)
@@ -570,6 +578,7 @@ def test_other_parents_are_left_out(run, execs):
     assert not [record for record in tool.of("exec") if "not ours" in record["args"]]
 
 
+@again_if_missed
 def test_books(run):
     """2,000 short execs, eight at a time."""
     tool = run("execsnoop", "--json", "--comm", "true")

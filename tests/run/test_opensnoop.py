@@ -14,7 +14,7 @@ import time
 
 import pytest
 
-from conftest import BPFKIT, Tool, leftovers
+from conftest import BPFKIT, TRIES, Tool, again_if_missed, leftovers, missed
 
 SKIP = 77                                           # status of tests/workload/openers
 KERNEL = os.environ.get("BPFKIT_KERNEL", "")        # in a guest of tests/vm
@@ -25,43 +25,12 @@ ODD = "new\nline \x1b[31m tab\t \u202eback ü \\ \"quoted\""
 ALL_BYTES = bytes(set(range(1, 256)) - {ord("/")})
 LONG = "n" * 255
 UNKNOWN = object()
-TRIES = 4
 FAR = "/".join(str(i % 10) + "f" * 199 for i in range(19))
 RUNGS = {"fexit": ["--probe", "fexit"], "tp": ["--probe", "tp"], "tp --compat": ["--probe", "tp", "--compat"]}
 MODES = {"plain": [], "-F": ["-F"], "--host-path": ["--host-path"]}
 
 
 # ---- what is missed ----
-
-def missed(tool):
-    """How many events; it has ended."""
-    found = re.search(r"(\d+) events were missed", tool.stderr)
-    return int(found[1]) if found else 0
-
-
-def again_if_missed(test):
-    """Where programs are preempted, they miss what the next task on that CPU does: then the test has another try."""
-    @functools.wraps(test)
-    def tries(run, tmp_path, **fixtures):
-        tools = []
-
-        def start(*args, **options):
-            tools.append(run(*args, **options))
-            return tools[-1]
-        for left in reversed(range(TRIES)):
-            place = tmp_path / str(left)
-            place.mkdir()
-            tools.clear()
-            try:
-                return test(run=start, tmp_path=place, **fixtures)
-            except (AssertionError, ValueError):
-                for tool in tools:
-                    if tool.process.poll() is None:
-                        tool.stop()
-                if not left or not any(map(missed, tools)):
-                    raise
-    return tries
-
 
 # ---- a place in mounts of our own ----
 

@@ -481,16 +481,16 @@ def test_exit_only_of_what_was_shown(run):
     assert [record["comm"] for record in tool.of("exec", "exit")] == ["false", "false"]
 
 
-@again_if_missed
 def test_books_of_ends(run):
     """As many ends as execs, of processes that come and go on all CPUs."""
     tool = run("execsnoop", "--json", "--comm", "true", "--exit", "--buffer", "4M")
     subprocess.run(["xargs", "-P8", "-n1", TRUE], input="\n".join(map(str, range(1000))), text=True, check=True)
-    wait_until(lambda: len(tool.of("exit")) >= len(tool.of("exec")) >= 1000, 20)
+    wait_until(lambda: len(tool.of("exit")) >= len(tool.of("exec")) >= 1000, 5)
     tool.stop()
-    execs, ends = tool.of("exec"), tool.of("exit")
-    assert tool.records[-1]["lost"] == 0 and tool.records[-1]["printed"] == len(execs) + len(ends)
-    assert {record["pid"] for record in execs} == {record["pid"] for record in ends} and len(execs) == len(ends)
+    execs, ends, end = tool.of("exec"), tool.of("exit"), tool.records[-1]
+    assert end["lost"] == 0 and end["printed"] == len(execs) + len(ends)
+    differ = {record["pid"] for record in execs} ^ {record["pid"] for record in ends}
+    assert len(differ) <= end.get("missed", 0) and len(execs) >= 1000 - end.get("missed", 0)
 
 
 # ---- paths ----

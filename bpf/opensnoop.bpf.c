@@ -293,15 +293,34 @@ static __always_inline void count(const struct open *o, struct task_struct *task
 
 /* ---- what becomes of an open that is wanted ---- */
 
-static __always_inline void send(const struct open *o, struct task_struct *task)
+/* Programs exist once for each: one for all would be several times as long, and take as long to load. */
+enum what { NAME, PATH, COUNT };
+
+static __always_inline void send(const struct open *o, struct task_struct *task, const enum what what)
 {
-	if (config.by)
+	if (what == COUNT)
 		count(o, task);
-	else if (config.full)
+	else if (what == PATH)
 		send_full(o, task);
 	else
 		send_name(o, task);
 }
+
+#define OPENS(section, name, rung, body)						\
+	BK_TYPED(section, name##rung)							\
+	{										\
+		return body(ctx, NAME);							\
+	}										\
+											\
+	BK_TYPED(section, name##_path##rung)						\
+	{										\
+		return body(ctx, PATH);							\
+	}										\
+											\
+	BK_TYPED(section, name##_count##rung)						\
+	{										\
+		return body(ctx, COUNT);						\
+	}
 
 /* ---- how long it took ---- */
 
@@ -348,19 +367,19 @@ static __always_inline u64 latency(void)
 		bk_want_current(task) ? (call) : 0;					\
 	})
 
-static __always_inline int returned(struct open *o, struct task_struct *task)
+static __always_inline int returned(struct open *o, struct task_struct *task, const enum what what)
 {
 	if (!want_flags(o) || !want_result(o)) {
 		bk_leave_out();
 		return 0;
 	}
-	send(o, task);
+	send(o, task, what);
 	return 0;
 }
 
 /* ---- fexit ---- */
 
-static __always_inline int open_returned(u64 *ctx, struct task_struct *task, u64 ns)
+static __always_inline int open_returned(u64 *ctx, struct task_struct *task, u64 ns, const enum what what)
 {
 	struct open_how *how = (void *)ctx[2];
 	struct open o = {
@@ -374,10 +393,10 @@ static __always_inline int open_returned(u64 *ctx, struct task_struct *task, u64
 		.kind = OPENSNOOP_CALL,
 	};
 
-	return returned(&o, task);
+	return returned(&o, task, what);
 }
 
-static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, u64 ns)
+static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, u64 ns, const enum what what)
 {
 	struct open o = {
 		.latency = ns,
@@ -387,18 +406,22 @@ static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, u
 		.kind = OPENSNOOP_HANDLE,
 	};
 
-	return returned(&o, task);
+	return returned(&o, task, what);
 }
 
-BK_TYPED("fexit/do_sys_openat2", open__fexit)
+static __always_inline int open_call(u64 *ctx, const enum what what)
 {
-	return if_wanted(open_returned(ctx, task, ns));
+	return if_wanted(open_returned(ctx, task, ns, what));
 }
 
-BK_TYPED("fexit/do_handle_open", handle__fexit)
+OPENS("fexit/do_sys_openat2", open, __fexit, open_call)
+
+static __always_inline int handle_call(u64 *ctx, const enum what what)
 {
-	return if_wanted(handle_returned(ctx, task, ns));
+	return if_wanted(handle_returned(ctx, task, ns, what));
 }
+
+OPENS("fexit/do_handle_open", handle, __fexit, handle_call)
 
 BK_TYPED("fentry/do_sys_openat2", begin_open__fexit)
 {
@@ -468,7 +491,7 @@ static __always_inline u32 find_call(const volatile int numbers[OPENSNOOP_CALLS]
 }
 
 static __always_inline int call_returned(struct trace_event_raw_sys_exit *ctx, struct task_struct *task,
-					 u64 ns)
+					 u64 ns, const enum what what)
 {
 	struct open o = { .ret = ctx->ret, .latency = ns };
 	s32 nr = ctx->id;
@@ -476,15 +499,20 @@ static __always_inline int call_returned(struct trace_event_raw_sys_exit *ctx, s
 
 	if (regs)
 		take_arguments(&o, find_call(config.numbers, nr), bk_regs_are_typed(), regs, false);
-	return returned(&o, task);
+	return returned(&o, task, what);
 }
 
 /* At the exits of those calls that this architecture has. */
-SEC("tp")
-int call__tp(struct trace_event_raw_sys_exit *ctx)
-{
-	return if_wanted(call_returned(ctx, task, ns));
-}
+#define CALLS(name, what)								\
+	SEC("tp")									\
+	int name(struct trace_event_raw_sys_exit *ctx)					\
+	{										\
+		return if_wanted(call_returned(ctx, task, ns, what));			\
+	}
+
+CALLS(call__tp, NAME)
+CALLS(call_path__tp, PATH)
+CALLS(call_count__tp, COUNT)
 
 SEC("tp")
 int begin_call__tp(void *ctx)
@@ -502,22 +530,25 @@ static __always_inline u32 compat_call(struct pt_regs *regs)
 	return find_call(config.compat_numbers, bk_syscall_number(true, regs));
 }
 
-static __always_inline int compat_returned(u64 *ctx, struct task_struct *task, u64 ns, u32 call)
+static __always_inline int compat_returned(u64 *ctx, struct task_struct *task, u64 ns, u32 call,
+					   const enum what what)
 {
 	struct open o = { .ret = (s32)ctx[1], .latency = ns, .compat = true };
 
 	take_arguments(&o, call, true, (void *)ctx[0], true);
-	return returned(&o, task);
+	return returned(&o, task, what);
 }
 
-BK_TYPED("tp_btf/sys_exit", compat__tp)
+static __always_inline int compat_exit(u64 *ctx, const enum what what)
 {
 	u32 call = compat_call((void *)ctx[0]);
 
 	if (call == OPENSNOOP_CALLS)
 		return 0;
-	return if_wanted(compat_returned(ctx, task, ns, call));
+	return if_wanted(compat_returned(ctx, task, ns, call, what));
 }
+
+OPENS("tp_btf/sys_exit", compat, __tp, compat_exit)
 
 BK_TYPED("tp_btf/sys_enter", begin_compat__tp)
 {
@@ -619,7 +650,7 @@ static __always_inline void uring_begins(u64 id)
 		bk_count(&key);
 }
 
-static __always_inline int uring_taken(struct io_kiocb *req)
+static __always_inline int uring_taken(struct io_kiocb *req, const enum what what)
 {
 	/* a request begins with what is particular to its kind */
 	const struct io_open *open = (void *)req;
@@ -650,14 +681,16 @@ static __always_inline int uring_taken(struct io_kiocb *req)
 		bpf_map_update_elem(&requests, &o.id, &now, BPF_ANY);
 	}
 	if (config.by != OPENSNOOP_BY_ERRNO || !is_matched(&o))
-		send(&o, task);
+		send(&o, task, what);
 	return 0;
 }
 
-BK_TYPED("tp_btf/io_uring_submit_req", uring_req)
+static __always_inline int submit_req(u64 *ctx, const enum what what)
 {
-	return uring_taken((void *)ctx[0]);
+	return uring_taken((void *)ctx[0], what);
 }
+
+OPENS("tp_btf/io_uring_submit_req", uring_req, , submit_req)
 
 /* Until 5.19 two arguments of a tracepoint are the ring and the request, later one is the request. */
 static __always_inline u64 uring_find(u64 first, u64 second)
@@ -672,15 +705,17 @@ static __always_inline u64 uring_find(u64 first, u64 second)
 }
 
 /* Until 6.4; and until 5.13 the request is not told. */
-BK_TYPED("tp_btf/io_uring_submit_sqe", uring_sqe)
+static __always_inline int submit_sqe(u64 *ctx, const enum what what)
 {
 	if (!bpf_core_field_exists(((struct trace_event_raw_io_uring_submit_sqe *)0)->req))
 		return 0;
-	return uring_taken((void *)uring_find(ctx[0], ctx[1]));
+	return uring_taken((void *)uring_find(ctx[0], ctx[1]), what);
 }
 
+OPENS("tp_btf/io_uring_submit_sqe", uring_sqe, , submit_sqe)
+
 /* From 5.17. */
-BK_TYPED("tp_btf/io_uring_req_failed", uring_failed)
+static __always_inline int req_failed(u64 *ctx, const enum what what)
 {
 	/* volatile: to be loaded where they are there, not before; until 5.18 there are only two */
 	const volatile u64 *args = ctx;
@@ -712,12 +747,14 @@ BK_TYPED("tp_btf/io_uring_req_failed", uring_failed)
 		bk_leave_out();
 		return 0;
 	}
-	send(&o, task);
+	send(&o, task, what);
 	return 0;
 }
 
+OPENS("tp_btf/io_uring_req_failed", uring_failed, , req_failed)
+
 /* From 5.19: a request has its result in it. There are also results of no request. */
-BK_TYPED("tp_btf/io_uring_complete", uring_done)
+static __always_inline int complete(u64 *ctx, const enum what what)
 {
 	struct open o = { .kind = OPENSNOOP_DONE, .id = ctx[1] };
 	struct io_kiocb *req = (void *)o.id;
@@ -743,8 +780,10 @@ BK_TYPED("tp_btf/io_uring_complete", uring_done)
 		return 0;
 	}
 	task = bk_current();
-	send(&o, task);
+	send(&o, task, what);
 	return 0;
 }
+
+OPENS("tp_btf/io_uring_complete", uring_done, , complete)
 
 char LICENSE[] SEC("license") = "GPL";

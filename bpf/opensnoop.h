@@ -60,7 +60,6 @@ union opensnoop_key {
 
 /* Which files are wanted; constant while a program runs. */
 struct opensnoop_config {
-	unsigned char full;	   /* paths, not only the names that were given */
 	unsigned char host;	   /* within the file system: the reader knows where that is mounted */
 	unsigned char time, uid;   /* are shown */
 	unsigned char failed;	   /* only these */

@@ -359,18 +359,45 @@ static int init(struct bk_run *run)
 	return 0;
 }
 
-/* Programs named begin_WHAT are there for the latency. */
+/* Programs exist once for lines with names, for lines with paths, and for counts. */
+static const char *kind(void)
+{
+	return is_count() ? "_count" : opt.full ? "_path" : "";
+}
+
+static bool is_of_kind(const char *program)
+{
+	bool has = strstr(program, "_count") || strstr(program, "_path");
+
+	return *kind() ? strstr(program, kind()) != NULL : !has;
+}
+
+/* Those named begin_WHAT are there for the latency, and only once; others are the runtime's. */
 static void choose_programs(struct bpf_object *obj)
 {
 	struct bpf_program *p;
 
 	bpf_object__for_each_program(p, obj) {
 		const char *name = bpf_program__name(p);
+		bool begins = !strncmp(name, "begin_", 6);
 
-		if ((!strncmp(name, "begin_", 6) && !opt.latency) ||
-		    (strstr(name, "compat__") && !opt.compat))
+		if (!strncmp(name, "bk_", 3))
+			continue;
+		if ((begins ? !opt.latency : !is_of_kind(name)) ||
+		    (strstr(name, "compat") && !opt.compat))
 			bpf_program__set_autoload(p, false);
 	}
+}
+
+/* The program of this kind, if it is loaded. */
+static struct bpf_program *loaded(const struct bk_run *run, const char *what, const char *rung)
+{
+	struct bpf_program *p;
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s%s%s", what, kind(), rung);
+	p = bpf_object__find_program_by_name(run->obj, name);
+	return p && bpf_program__fd(p) >= 0 ? p : NULL;
 }
 
 static int configure(struct bk_run *run, void *skel)
@@ -379,7 +406,6 @@ static int configure(struct bk_run *run, void *skel)
 	struct opensnoop_config *c = (struct opensnoop_config *)&s->rodata->config;
 	int err = 0;
 
-	c->full = opt.full;
 	c->host = opt.host;
 	c->time = run->out->json || run->opts.timestamp != BK_TIME_NONE;
 	c->uid = run->out->json || opt.show_uid;
@@ -411,18 +437,13 @@ static int configure(struct bk_run *run, void *skel)
 	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : BK_COUNT_ROWS);
 }
 
-static bool is_loaded(const struct bpf_program *prog)
-{
-	return bpf_program__fd(prog) >= 0;
-}
-
 /* On the rung tp, where there are such calls: open_by_handle_at can be missing. */
 static int attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge)
 {
 	char name[64];
 	int err;
 
-	if (!is_loaded(prog))
+	if (!prog || bpf_program__fd(prog) < 0)
 		return 0;
 	for (size_t i = 0; i < OPENSNOOP_CALLS; i++) {
 		if (calls[i].number < 0)
@@ -435,28 +456,25 @@ static int attach_calls(struct bk_run *run, struct bpf_program *prog, const char
 	return 0;
 }
 
-static bool uring_is_loaded(const struct opensnoop_bpf *s)
-{
-	return is_loaded(s->progs.uring_req) || is_loaded(s->progs.uring_sqe);
-}
-
 /*
  * What cannot be seen here, or NULL. By anything but the error it is requests of io_uring that count, and what has
  * come of one is not known then.
  */
-static const char *find_blind(const struct bk_run *run, const struct opensnoop_bpf *s)
+static const char *find_blind(const struct bk_run *run)
 {
 	static char text[160];
 	const char *compat = "", *uring = "";
-	bool judged = opt.failed || opt.min_ns;
+	bool judged = opt.failed || opt.min_ns, sqe = loaded(run, "uring_sqe", "");
 
-	if (is_loaded(s->progs.call__tp) && !opt.compat)
+	if (loaded(run, "call", "__tp") && !opt.compat)
 		compat = "opens of 32-bit programs without --compat";
-	if (is_loaded(s->progs.uring_sqe) && !bk_kernel_has(run, "io_kiocb", "cqe"))
+	else if (loaded(run, "open", "__fexit") && !loaded(run, "handle", "__fexit"))
+		compat = "open_by_handle_at";
+	if (sqe && !bk_kernel_has(run, "io_kiocb", "cqe"))
 		uring = bk_kernel_has(run, "trace_event_raw_io_uring_submit_sqe", "req") ?
 				"what comes of opens by io_uring, and those that are refused at once" :
 				"opens by io_uring";
-	else if (uring_is_loaded(s) && !run->events && opt.by + 1 != OPENSNOOP_BY_ERRNO && judged)
+	else if ((sqe || loaded(run, "uring_req", "")) && !run->events && opt.by + 1 != OPENSNOOP_BY_ERRNO && judged)
 		uring = "what comes of opens by io_uring";
 	snprintf(text, sizeof(text), "%s%s%s", compat, *compat && *uring ? ", " : "", uring);
 	return *text ? text : NULL;
@@ -467,8 +485,8 @@ static int attach(struct bk_run *run, void *skel)
 	struct opensnoop_bpf *s = skel;
 	int err = attach_calls(run, s->progs.begin_call__tp, "enter");
 
-	err = err ? err : attach_calls(run, s->progs.call__tp, "exit");
-	run->blind = find_blind(run, s);
+	err = err ? err : attach_calls(run, loaded(run, "call", "__tp"), "exit");
+	run->blind = find_blind(run);
 	return err ? err : bk_attach(run);
 }
 
@@ -758,8 +776,11 @@ BK_SKEL(opensnoop);
 static const char *const probes[] = { "fexit", "tp", NULL };
 
 /* io_uring may be missing, and its tracepoints differ; so may open_by_handle_at. */
+#define EACH_KIND(name, rung) name rung, name "_path" rung, name "_count" rung
+
 static const char *const optional[] = {
-	"uring_req", "uring_sqe", "uring_done", "uring_failed", "handle__fexit", "begin_handle__fexit", NULL
+	EACH_KIND("uring_req", ""),    EACH_KIND("uring_sqe", ""),	  EACH_KIND("uring_done", ""),
+	EACH_KIND("uring_failed", ""), EACH_KIND("handle", "__fexit"), "begin_handle__fexit", NULL
 };
 
 const struct bk_tool opensnoop_tool = {

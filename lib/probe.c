@@ -286,12 +286,32 @@ static bool is_one_of(const char *const *names, const char *name)
 	return false;
 }
 
+/*
+ * Does the kernel allow such programs at all? Where it does not, this is found out before all that a load takes: the
+ * next rung shall not be late.
+ */
+static int try_function(const struct attach *a, const struct bk_kbtf_name *target)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = a->type,
+		    .attach_btf_id = target->id);
+	int fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "bk_try", "GPL", nothing, ARRAY_LEN(nothing), &o);
+
+	if (fd >= 0)
+		close(fd);
+	return fd == -EPERM ? -EPERM : 0; /* anything else shall the real one tell */
+}
+
 int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj, const char *const *optional)
 {
 	struct bk_kernel *k = bk_var(obj, ".rodata", "bk_kernel", sizeof(*k));
 	struct bk_kbtf *kernel = bk_btf_kernel();
 	const struct bk_kbtf_name *target;
 	struct bpf_program *prog;
+	bool tried = false;
 	int err;
 
 	if (!kernel) {
@@ -321,6 +341,12 @@ int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj, const char *con
 					 target_of(prog));
 			return -ESRCH;
 		}
+		if (target && !tried && attach_of(prog)->kind == BTF_KIND_FUNC) {
+			err = try_function(attach_of(prog), target);
+			tried = true;
+		}
+		if (err)
+			return err;
 		err = put_numbers(p, prog);
 		if (err)
 			return err;

@@ -20,7 +20,7 @@ enum {
 	SIGNAL_GROUP_EXIT = 1 << 2, /* signal_struct.flags */
 	TASK_DEAD = 0x80,	   /* task_struct.__state */
 	ARGS_MAX = 256,		   /* of a call that failed, so many are read */
-	CALLS_MAX = 16384,
+	DYING_MAX = 16384,
 	RUNNING_MAX = 65536,
 };
 
@@ -80,35 +80,15 @@ static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 a
 
 /* ---- how long the call took ---- */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, CALLS_MAX);
-	__type(key, u32);
-	__type(value, u64);
-} calls SEC(".maps");
-
 SEC("tp")
 int begin_call(void *ctx)
 {
-	u64 now = bpf_ktime_get_ns();
-	u32 tid = bpf_get_current_pid_tgid();
-
-	bpf_map_update_elem(&calls, &tid, &now, BPF_ANY);
-	return 0;
+	return bk_call_begins();
 }
 
-static __always_inline u64 call_duration(u32 tid, u64 now)
+static __always_inline u64 call_duration(u32 tid)
 {
-	u64 *began, ns;
-
-	if (!config.duration)
-		return 0;
-	began = bpf_map_lookup_elem(&calls, &tid);
-	if (!began)
-		return 0;
-	ns = now - *began;
-	bpf_map_delete_elem(&calls, &tid);
-	return ns;
+	return config.duration ? bk_call_took(tid) : 0;
 }
 
 /* ---- paths ---- */
@@ -182,7 +162,7 @@ struct {
 /* Threads of these that have exited, but still run: address of the task, to the process. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, CALLS_MAX);
+	__uint(max_entries, DYING_MAX);
 	__type(key, u64);
 	__type(value, u32);
 } dying SEC(".maps");
@@ -362,7 +342,7 @@ BK_TYPED("tp_btf/sched_process_exec", exec__tp_btf)
 	u64 name, args, now, duration;
 
 	now = bpf_ktime_get_ns();
-	duration = call_duration(who.tid, now);
+	duration = call_duration(who.tid);
 	if (config.exit)
 		executed_again(task, now);
 	/*
@@ -482,7 +462,7 @@ static __always_inline int failed(const struct call *c, u32 which)
 	u32 ppid;
 	long n;
 
-	duration = call_duration(bpf_get_current_pid_tgid(), now);
+	duration = call_duration(bpf_get_current_pid_tgid());
 	if (!config.failed || !bk_want_current(task))
 		return 0;
 	parent = bk_get(typed, task, real_parent);

@@ -51,7 +51,7 @@ struct execsnoop_config {
 	unsigned int ppid;	/* 0: any */
 	unsigned int args_max;	/* bytes */
 	unsigned int cwd, exe, exit, duration, failed; /* are shown */
-	int execve, execveat;	/* numbers of the calls; and for 32-bit callers: */
+	int execveat;		/* number of the call; and for 32-bit callers: */
 	int compat_execve, compat_execveat;
 	unsigned int by;	/* enum execsnoop_by, 0: a record an exec */
 };

@@ -33,7 +33,6 @@ enum {
 	IORING_OP_OPENAT = 18,
 	IORING_OP_OPENAT2 = 28,
 	REQ_F_CQE_SKIP = 1 << 6, /* as IOSQE_CQE_SKIP_SUCCESS: a success is not told */
-	CALLS_MAX = 16384,
 };
 
 const volatile struct opensnoop_config config;
@@ -324,37 +323,9 @@ static __always_inline void send(const struct open *o, struct task_struct *task,
 
 /* ---- how long it took ---- */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, CALLS_MAX);
-	__type(key, u32);
-	__type(value, u64);
-} calls SEC(".maps");
-
-/* The call of this thread begins. */
-static __always_inline int begin(void)
-{
-	u64 now = bpf_ktime_get_ns();
-	u32 tid = bpf_get_current_pid_tgid();
-
-	bpf_map_update_elem(&calls, &tid, &now, BPF_ANY);
-	return 0;
-}
-
 static __always_inline u64 latency(void)
 {
-	u64 *began, ns;
-	u32 tid;
-
-	if (!config.latency)
-		return 0;
-	tid = bpf_get_current_pid_tgid();
-	began = bpf_map_lookup_elem(&calls, &tid);
-	if (!began)
-		return 0;
-	ns = bpf_ktime_get_ns() - *began;
-	bpf_map_delete_elem(&calls, &tid);
-	return ns;
+	return config.latency ? bk_call_took(bpf_get_current_pid_tgid()) : 0;
 }
 
 /* ---- the call has returned ---- */
@@ -425,12 +396,12 @@ OPENS("fexit/do_handle_open", handle, __fexit, handle_call)
 
 BK_TYPED("fentry/do_sys_openat2", begin_open__fexit)
 {
-	return begin();
+	return bk_call_begins();
 }
 
 BK_TYPED("fentry/do_handle_open", begin_handle__fexit)
 {
-	return begin();
+	return bk_call_begins();
 }
 
 /* ---- tracepoints of system calls ---- */
@@ -517,7 +488,7 @@ CALLS(call_count__tp, COUNT)
 SEC("tp")
 int begin_call__tp(void *ctx)
 {
-	return begin();
+	return bk_call_begins();
 }
 
 /* ---- 32-bit callers, at every system call of everybody ---- */
@@ -553,7 +524,7 @@ OPENS("tp_btf/sys_exit", compat, __tp, compat_exit)
 BK_TYPED("tp_btf/sys_enter", begin_compat__tp)
 {
 	if (compat_call((void *)ctx[0]) != OPENSNOOP_CALLS)
-		begin();
+		bk_call_begins();
 	return 0;
 }
 

@@ -67,4 +67,37 @@ static __always_inline bool bk_is_compat(struct task_struct *task, struct pt_reg
 	return bk_reg(true, regs, aarch64, pstate) & BK_PSR_MODE32;
 }
 
+/* ---- how long a call takes ---- */
+
+enum { BK_CALLS = 16384 }; /* at a time; of more, the oldest are forgotten */
+
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, BK_CALLS);
+	__type(key, u32);
+	__type(value, u64);
+} bk_calls SEC(".maps");
+
+/* The call of the current thread begins. */
+static __always_inline int bk_call_begins(void)
+{
+	u64 now = bpf_ktime_get_ns();
+	u32 tid = bpf_get_current_pid_tgid();
+
+	bpf_map_update_elem(&bk_calls, &tid, &now, BPF_ANY);
+	return 0;
+}
+
+/* The call of a thread is over: how many ns it took, by the clock of bpf_ktime_get_ns(); 0: not known. */
+static __always_inline u64 bk_call_took(u32 tid)
+{
+	u64 *began = bpf_map_lookup_elem(&bk_calls, &tid), ns;
+
+	if (!began)
+		return 0;
+	ns = bpf_ktime_get_ns() - *began;
+	bpf_map_delete_elem(&bk_calls, &tid);
+	return ns;
+}
+
 #endif

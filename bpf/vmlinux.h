@@ -218,11 +218,6 @@ struct trace_event_raw_io_uring_submit_sqe {
 
 /* ---- system calls ---- */
 
-struct trace_event_raw_sys_enter {
-	long id;
-	unsigned long args[6];
-};
-
 struct trace_event_raw_sys_exit {
 	long id;
 	long ret;

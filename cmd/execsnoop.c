@@ -385,9 +385,9 @@ static int init(struct bk_run *run)
 /* ---- before load ---- */
 
 #ifdef __x86_64__
-enum { EXECVE = 59, EXECVEAT = 322, COMPAT_EXECVE = 11, COMPAT_EXECVEAT = 358 };
+enum { EXECVEAT = 322, COMPAT_EXECVE = 11, COMPAT_EXECVEAT = 358 };
 #elif defined(__aarch64__)
-enum { EXECVE = 221, EXECVEAT = 281, COMPAT_EXECVE = 11, COMPAT_EXECVEAT = 387 };
+enum { EXECVEAT = 281, COMPAT_EXECVE = 11, COMPAT_EXECVEAT = 387 };
 #else
 #error "the numbers of the system calls of this architecture are not known here"
 #endif
@@ -398,7 +398,7 @@ static int configure(struct bk_run *run, void *skel)
 	struct execsnoop_config *c = (struct execsnoop_config *)&s->rodata->config;
 
 	bool maps[] = { opt.duration, opt.cwd || opt.exe, opt.exit, opt.exit, opt.failed };
-	struct bpf_map *of[] = { s->maps.calls, s->maps.paths, s->maps.running, s->maps.dying,
+	struct bpf_map *of[] = { s->maps.bk_calls, s->maps.paths, s->maps.running, s->maps.dying,
 				 s->maps.failures };
 	int err = 0;
 
@@ -410,7 +410,6 @@ static int configure(struct bk_run *run, void *skel)
 	c->exit = opt.exit;
 	c->duration = opt.duration;
 	c->failed = opt.failed;
-	c->execve = EXECVE;
 	c->execveat = EXECVEAT;
 	c->compat_execve = COMPAT_EXECVE;
 	c->compat_execveat = COMPAT_EXECVEAT;

@@ -431,7 +431,7 @@ static int configure(struct bk_run *run, void *skel)
 	}
 	choose_programs(run->obj);
 	if (!opt.latency)
-		err = bpf_map__set_autocreate(s->maps.calls, false);
+		err = bpf_map__set_autocreate(s->maps.bk_calls, false);
 	if (!err && !opt.full)
 		err = bpf_map__set_autocreate(s->maps.records, false);
 	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : BK_COUNT_ROWS);

@@ -138,17 +138,15 @@ static void (*const bk_preempt_enable)(void) __attribute__((unused)) = (void *)B
 
 /*
  * The bytes at an address, at most BK_RAW_MAX of them, through the one type that is a long array of
- * bytes.
+ * bytes: __kernel_sockaddr_storage, which is the same for ever (uapi/linux/socket.h).
  */
-enum { BK_RAW_MAX = 120 };
+enum { BK_RAW_MAX = 120, BK_RAW_AT = 2 /* its __data */ };
 
 static __always_inline const char *bk_raw(const void *src)
 {
-	const struct __kernel_sockaddr_storage *raw;
+	const char *raw = bk_rdonly_cast(src - BK_RAW_AT, BK_TYPE_RAW);
 
-	src -= bpf_core_field_offset(struct __kernel_sockaddr_storage, __data);
-	raw = bk_rdonly_cast(src, BK_TYPE_RAW);
-	return __builtin_preserve_access_index(&raw->__data[0]);
+	return raw + BK_RAW_AT;
 }
 
 /*
@@ -197,9 +195,16 @@ static __always_inline void bk_read(void *dst, u32 size, const void *src)
 	})
 
 /*
- * The value of a member that points to a struct, of the type that id stands for. What a trusted pointer leads
- * to makes newer verifiers search all of the kernel's types for how far it is trusted, each time.
+ * A pointer to the type that id stands for, no longer trusted. What a trusted one leads to makes newer verifiers
+ * search all of the kernel's types for how far it is trusted, each time: a millisecond.
  */
+#define bk_cast(obj, id)								\
+	({										\
+		typeof(obj) __o = (obj);						\
+		bk_kernel.has_rdonly_cast ? (typeof(obj))bk_rdonly_cast(__o, id) : __o;	\
+	})
+
+/* The value of a member that points to a struct, of the type that id stands for, no longer trusted either. */
 #define bk_follow(obj, member, id)							\
 	({										\
 		typeof((obj)->member) __p;						\
@@ -323,17 +328,21 @@ static __always_inline struct task_struct *bk_current(void)
 /* A member of a struct, if that is typed; else read by the helper. */
 #define bk_get(typed, obj, member)							\
 	({										\
+		typeof(&*(obj)) __of = (obj); /* itself no part of what is relocated */	\
 		typeof((obj)->member) __v;						\
 		if (typed)								\
-			__v = (obj)->member;						\
+			__v = __of->member;						\
 		else									\
-			bpf_core_read(&__v, sizeof(__v), &(obj)->member);		\
+			bpf_core_read(&__v, sizeof(__v), &__of->member);		\
 		__v;									\
 	})
 
+/* The same for a member of a task that points to something. */
+#define bk_get_ptr(typed, task, member) bk_get(typed, bk_cast(task, BK_TYPE_TASK), member)
+
 static __always_inline bool bk_in_cgroup(const bool typed, struct task_struct *task)
 {
-	struct css_set *set = bk_get(typed, task, cgroups);
+	struct css_set *set = bk_get_ptr(typed, task, cgroups);
 	struct cgroup *cg = bk_get(typed, set, dfl_cgrp);
 	struct cgroup___old *old = (void *)cg;
 	u32 level = bk_filter.cgroup_level;
@@ -356,7 +365,7 @@ static __always_inline bool bk_in_cgroup(const bool typed, struct task_struct *t
 
 static __always_inline u32 bk_netns_of(const bool typed, struct task_struct *task)
 {
-	struct nsproxy *proxy = bk_get(typed, task, nsproxy);
+	struct nsproxy *proxy = bk_get_ptr(typed, task, nsproxy);
 	struct net *net = bk_get(typed, proxy, net_ns);
 
 	return bk_get(typed, net, ns.inum);
@@ -364,7 +373,7 @@ static __always_inline u32 bk_netns_of(const bool typed, struct task_struct *tas
 
 static __always_inline u32 bk_uid_of(const bool typed, struct task_struct *task)
 {
-	struct cred *cred = (void *)bk_get(typed, task, cred);
+	struct cred *cred = (void *)bk_get_ptr(typed, task, cred);
 
 	return bk_get(typed, cred, uid.val);
 }
@@ -387,7 +396,7 @@ static __always_inline void bk_comm_of(const bool typed, struct task_struct *tas
 static __always_inline u32 bk_pid_in_ns(const bool typed, struct task_struct *task)
 {
 	enum { LEVELS = 33 }; /* MAX_PID_NS_LEVEL, and the initial one */
-	struct pid *pid = bk_get(typed, task, thread_pid);
+	struct pid *pid = bk_get_ptr(typed, task, thread_pid);
 	const void *numbers = __builtin_preserve_access_index(&pid->numbers[0]);
 	u32 level = bk_get(typed, pid, level);
 
@@ -417,7 +426,7 @@ static __always_inline u32 bk_pid_in_ns(const bool typed, struct task_struct *ta
 static __always_inline u32 bk_tgid_of(const bool typed, struct task_struct *task)
 {
 	if (bk_filter.pidns_numbers)
-		return bk_pid_in_ns(typed, bk_get(typed, task, group_leader));
+		return bk_pid_in_ns(typed, bk_get_ptr(typed, task, group_leader));
 	return bk_get(typed, task, tgid);
 }
 
@@ -430,65 +439,86 @@ static __always_inline u32 bk_tid_of(const bool typed, struct task_struct *task)
 static __always_inline bool bk_is_self(const bool typed, struct task_struct *task)
 {
 	if (bk_filter.pidns)
-		return bk_filter.self == bk_pid_in_ns(typed, bk_get(typed, task, group_leader));
+		return bk_filter.self == bk_pid_in_ns(typed, bk_get_ptr(typed, task, group_leader));
 	return bk_filter.self == (u32)bk_get(typed, task, tgid);
 }
 
 #ifndef BK_NO_TASKS
 #include "follow.bpf.h"
 
-/* tid: as bk_tid_of() gives it; read only if there are threads to be compared with. */
-static __always_inline bool bk_want_any(const bool typed, struct task_struct *task, u32 tid)
-{
-	if (bk_is_self(typed, task))
-		return false;
-	if (bk_filter.follow && !bk_is_followed(typed, task))
-		return bk_leave_out();
-	if (bk_filter.npids || bk_filter.pidns_numbers) {
-		u32 tgid = bk_tgid_of(typed, task);
+/* Whom an event is about: what bk_tgid_of() and bk_tid_of() say, found out once. */
+struct bk_who {
+	u32 pid, tid;
+};
 
-		if (!tgid || (bk_filter.npids && !bk_one_of(bk_filter.pids, bk_filter.npids, tgid)))
-			return bk_leave_out();
-	}
-	if (bk_filter.ntids && !bk_one_of(bk_filter.tids, bk_filter.ntids, tid))
-		return bk_leave_out();
+static __always_inline bool bk_is_wanted(const bool typed, struct task_struct *task, const struct bk_who *who)
+{
+	u32 n = bk_filter.ntids;
+
+	if (n && !bk_one_of(bk_filter.tids, n, who->tid))
+		return false;
 	if (bk_filter.has_uid && bk_filter.uid != bk_uid_of(typed, task))
-		return bk_leave_out();
+		return false;
 	if (bk_filter.netns && bk_filter.netns != bk_netns_of(typed, task))
-		return bk_leave_out();
+		return false;
 	if (bk_filter.comm_mask[0]) {
 		u64 comm[2];
 
 		bk_comm_of(typed, task, comm);
 		if (((comm[0] ^ bk_filter.comm[0]) & bk_filter.comm_mask[0]) |
 		    ((comm[1] ^ bk_filter.comm[1]) & bk_filter.comm_mask[1]))
-			return bk_leave_out();
+			return false;
 	}
-	if (bk_filter.cgroup && !bk_in_cgroup(typed, task))
+	return !bk_filter.cgroup || bk_in_cgroup(typed, task);
+}
+
+/* tid: who->tid is known already. */
+static __always_inline bool bk_want_any(const bool typed, struct task_struct *task, struct bk_who *who,
+					const bool tid)
+{
+	u32 tgid = bk_get(typed, task, tgid), n = bk_filter.npids;
+
+	who->pid = tgid;
+	if (bk_filter.pidns) {
+		u32 nr = bk_pid_in_ns(typed, bk_get_ptr(typed, task, group_leader));
+
+		if (nr == bk_filter.self)
+			return false;
+		if (bk_filter.pidns_numbers && !nr)
+			return bk_leave_out();
+		if (bk_filter.pidns_numbers)
+			who->pid = nr;
+	} else if (tgid == bk_filter.self) {
+		return false;
+	}
+	if (bk_filter.follow && !bk_is_followed(typed, task, tgid))
 		return bk_leave_out();
-	return true;
+	if (n && !bk_one_of(bk_filter.pids, n, who->pid))
+		return bk_leave_out();
+	if (!tid)
+		who->tid = bk_tid_of(typed, task);
+	return bk_is_wanted(typed, task, who) || bk_leave_out();
 }
 
 /*
  * Do the filters want this task, as the thread of this number (see bk_tid_of())? It is the subject of the event, not
- * whoever happens to be running.
+ * whoever happens to be running. who is filled in.
  */
-static __always_inline bool bk_want_thread(struct task_struct *task, u32 tid)
+static __always_inline bool bk_want_thread(struct task_struct *task, u32 tid, struct bk_who *who)
 {
-	return bk_want_any(true, task, tid);
+	who->tid = tid;
+	return bk_want_any(true, task, who, true);
 }
 
 /* The same for what bk_current() gives. */
-static __always_inline bool bk_want_current(struct task_struct *task)
+static __always_inline bool bk_want_current(struct task_struct *task, struct bk_who *who)
 {
-	const bool typed = bk_current_is_typed();
-
-	return bk_want_any(typed, task, bk_filter.ntids ? bk_tid_of(typed, task) : 0);
+	return bk_want_any(bk_current_is_typed(), task, who, false);
 }
 
-static __always_inline bool bk_want(struct task_struct *task)
+static __always_inline bool bk_want(struct task_struct *task, struct bk_who *who)
 {
-	return bk_want_thread(task, bk_filter.ntids ? bk_tid_of(true, task) : 0);
+	return bk_want_any(true, task, who, false);
 }
 #endif
 

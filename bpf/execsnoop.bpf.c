@@ -36,17 +36,18 @@ static __always_inline u64 name_size(struct linux_binprm *bprm)
 	return size && size <= EXECSNOOP_NAME_MAX ? size : EXECSNOOP_NAME_MAX;
 }
 
-/* The process, its parent, and the thread that called. */
-struct who {
+/* The process that is executed, and its parent. */
+struct executed {
 	struct task_struct *task, *parent;
-	u32 pid, ppid, tid;
+	struct bk_who who;
+	u32 ppid;
 };
 
 /* The name comes first, then so many bytes of the arguments. */
 static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 args_room, u64 args,
-				 const struct who *who, struct linux_binprm *bprm, u64 now, u64 duration)
+				 const struct executed *x, struct linux_binprm *bprm, u64 now, u64 duration)
 {
-	struct task_struct *task = who->task, *parent = who->parent;
+	struct task_struct *task = x->task, *parent = x->parent;
 	struct mm_struct *mm = task->mm;
 	long n;
 
@@ -55,10 +56,10 @@ static __always_inline void fill(struct execsnoop_event *e, u32 name_room, u32 a
 	e->head.time = now;
 	e->duration = duration;
 	e->cgroup = task->cgroups->dfl_cgrp->kn->id;
-	e->head.pid = who->pid;
-	e->ppid = who->ppid;
+	e->head.pid = x->who.pid;
+	e->ppid = x->ppid;
 	e->uid = task->cred->uid.val;
-	e->tid = who->tid;
+	e->tid = x->who.tid;
 	e->argc = bprm->argc;
 	e->args_size = mm->arg_end - mm->arg_start;
 	e->args_at = name_room;
@@ -137,7 +138,7 @@ static __always_inline void send_path(struct bk_place place, const struct path *
 			break;									\
 		__e = bk_reserve(sizeof(*__e) + (name_room) + (args_room));			\
 		if (__e) {									\
-			fill(__e, name_room, args_room, args, &who, bprm, now, duration);	\
+			fill(__e, name_room, args_room, args, &x, bprm, now, duration);	\
 			bk_submit(__e);								\
 		}										\
 		return 0;									\
@@ -218,7 +219,7 @@ static __always_inline void note_end(struct execsnoop_exit *e, struct task_struc
 /* Of a process that is known, a thread begins. */
 BK_TYPED("tp_btf/sched_process_fork", began)
 {
-	struct task_struct *task = (void *)ctx[1], *leader = task->group_leader;
+	struct task_struct *task = bk_cast((struct task_struct *)ctx[1], BK_TYPE_TASK), *leader = task->group_leader;
 	struct process *p;
 
 	if (task == leader)
@@ -232,7 +233,7 @@ BK_TYPED("tp_btf/sched_process_fork", began)
 /* Each thread passes this before the switch for which it is dead. */
 BK_TYPED("tp_btf/sched_process_exit", exited)
 {
-	struct task_struct *task = (void *)ctx[0];
+	struct task_struct *task = bk_cast((struct task_struct *)ctx[0], BK_TYPE_TASK);
 	struct process *p = find_process(task->group_leader);
 	u64 key = (u64)task;
 	u32 pid = task->tgid;
@@ -336,13 +337,14 @@ static __always_inline void count(struct task_struct *task, struct linux_binprm 
 
 BK_TYPED("tp_btf/sched_process_exec", exec__tp_btf)
 {
-	struct task_struct *task = (void *)ctx[0];
+	struct task_struct *task = bk_cast((struct task_struct *)ctx[0], BK_TYPE_TASK);
 	struct linux_binprm *bprm = (void *)ctx[2];
-	struct who who = { .task = task, .parent = task->real_parent, .tid = ctx[1] };
+	struct executed x = { .task = task, .parent = task->real_parent };
 	u64 name, args, now, duration;
+	u32 tid = ctx[1];
 
 	now = bpf_ktime_get_ns();
-	duration = call_duration(who.tid);
+	duration = call_duration(tid);
 	if (config.exit)
 		executed_again(task, now);
 	/*
@@ -350,12 +352,11 @@ BK_TYPED("tp_btf/sched_process_exec", exec__tp_btf)
 	 * another PID namespace is forgotten with it; the first one has that of the process.
 	 */
 	if (bk_filter.pidns_numbers)
-		who.tid = who.tid == (u32)task->tgid ? bk_tgid_of(true, task) : 0;
-	if (!bk_want_thread(task, who.tid))
+		tid = tid == (u32)task->tgid ? bk_tgid_of(true, task) : 0;
+	if (!bk_want_thread(task, tid, &x.who))
 		return 0;
-	who.pid = bk_tgid_of(true, task);
-	who.ppid = bk_tgid_of(true, who.parent);
-	if (config.ppid && who.ppid != config.ppid) {
+	x.ppid = bk_tgid_of(true, x.parent);
+	if (config.ppid && x.ppid != config.ppid) {
 		bk_leave_out();
 		return 0;
 	}
@@ -364,10 +365,11 @@ BK_TYPED("tp_btf/sched_process_exec", exec__tp_btf)
 		return 0;
 	}
 	if (config.cwd)
-		send_path(bk_place_of(&task->fs->pwd), &task->fs->root, EXECSNOOP_CWD, 0, who.pid, now);
+		send_path(bk_place_of(&task->fs->pwd), &task->fs->root, EXECSNOOP_CWD, 0, x.who.pid,
+			  now);
 	if (config.exe)
 		send_path(bk_place_of(&task->mm->exe_file->f_path), &task->fs->root, EXECSNOOP_EXE, 0,
-			  who.pid, now);
+			  x.who.pid, now);
 	if (config.exit)
 		remember(task, now);
 	name = name_size(bprm);
@@ -414,16 +416,15 @@ static __always_inline bool argument_pointer(const struct call *c, u32 i, u64 *p
 /* The arguments behind the name of the file, and behind each other, as far as they can be read. */
 static __always_inline void read_arguments(struct execsnoop_event *e, const struct call *c)
 {
-	u64 start = e->file_len, at = start, end = start + EXECSNOOP_FAILED_MAX, p;
+	u64 start = e->file_len, at, end, p;
 	u32 i;
 	s64 n;
 
-	if (config.args_max < EXECSNOOP_FAILED_MAX)
-		end = start + config.args_max;
-	e->flags = EXECSNOOP_CUT;
 	/* all ways to get here are one for the verifier, and so are those to the next round */
-	bk_forget(at, c->argv);
-	bk_forget(end, c->argv);
+	bk_forget(start, c->argv);
+	at = start;
+	end = start + (config.args_max < EXECSNOOP_FAILED_MAX ? config.args_max : EXECSNOOP_FAILED_MAX);
+	e->flags = EXECSNOOP_CUT;
 	for (i = 0; i <= ARGS_MAX; i++) {
 		if (!argument_pointer(c, i, &p))
 			break;
@@ -459,13 +460,14 @@ static __always_inline int failed(const struct call *c, u32 which)
 	struct kernfs_node *kn;
 	struct fs_struct *fs;
 	struct execsnoop_event *e;
+	struct bk_who who;
 	u32 ppid;
 	long n;
 
 	duration = call_duration(bpf_get_current_pid_tgid());
-	if (!config.failed || !bk_want_current(task))
+	if (!config.failed || !bk_want_current(task, &who))
 		return 0;
-	parent = bk_get(typed, task, real_parent);
+	parent = bk_get_ptr(typed, task, real_parent);
 	ppid = bk_tgid_of(typed, parent);
 	if (config.ppid && ppid != config.ppid) {
 		bk_leave_out();
@@ -478,21 +480,21 @@ static __always_inline int failed(const struct call *c, u32 which)
 	e->ret = c->ret;
 	e->head.time = now;
 	e->duration = duration;
-	set = bk_get(typed, task, cgroups);
+	set = bk_get_ptr(typed, task, cgroups);
 	cg = bk_get(typed, set, dfl_cgrp);
 	kn = bk_get(typed, cg, kn);
 	e->cgroup = bk_get(typed, kn, id);
-	e->head.pid = bk_tgid_of(typed, task);
+	e->head.pid = who.pid;
 	e->ppid = ppid;
 	e->uid = bk_uid_of(typed, task);
-	e->tid = bk_tid_of(typed, task);
+	e->tid = who.tid;
 	bk_comm_of(typed, task, e->comm);
 	bk_comm_of(typed, parent, e->parent_comm);
 	n = bpf_probe_read_user_str(e->data, EXECSNOOP_NAME_MAX, (void *)c->file);
 	e->file_len = n > 0 ? n : 0;
 	read_arguments(e, c);
 	if (config.cwd) {
-		fs = bk_get(typed, task, fs);
+		fs = bk_get_ptr(typed, task, fs);
 		send_path(bk_place_of(&fs->pwd), &fs->root, EXECSNOOP_CWD, 1 + which, e->head.pid, now);
 	}
 	len = e->args_at + e->args_len;

@@ -21,16 +21,16 @@ struct {
 } bk_followed SEC(".maps");
 
 /* What bpfkit's child does until it has executed the command is bpfkit's doing. */
-static __always_inline bool bk_is_followed(const bool typed, struct task_struct *task)
+static __always_inline bool bk_is_followed(const bool typed, struct task_struct *task, u32 tgid)
 {
-	u32 tgid = bk_get(typed, task, tgid), *child = bpf_map_lookup_elem(&bk_followed, &tgid);
+	u32 *child = bpf_map_lookup_elem(&bk_followed, &tgid);
 	struct task_struct *leader;
 
 	if (!child)
 		return false;
 	if (!*child)
 		return true;
-	leader = bk_get(typed, task, group_leader);
+	leader = bk_get_ptr(typed, task, group_leader);
 	return !(bk_get(typed, leader, flags) & BK_PF_FORKNOEXEC);
 }
 

@@ -12,6 +12,7 @@ enum bk_kernel_number {
 	BK_TYPE_RAW,			   /* ids of types */
 	BK_TYPE_NET_DEVICE,
 	BK_TYPE_SOCK,
+	BK_TYPE_TASK,
 	BK_KFUNC_PREEMPT_DISABLE,	   /* calls of bpf_preempt_disable(), from 6.11 */
 	BK_KFUNC_PREEMPT_ENABLE,
 	BK_NUMBERS_END,
@@ -19,7 +20,7 @@ enum bk_kernel_number {
 
 /* The kernel's names of them, in that order. */
 #define BK_NUMBER_NAMES "bpf_rdonly_cast", "__kernel_sockaddr_storage", "net_device", "sock", \
-	"bpf_preempt_disable", "bpf_preempt_enable"
+	"task_struct", "bpf_preempt_disable", "bpf_preempt_enable"
 
 /* In read-only data, so that code for what is not there vanishes. */
 struct bk_kernel {

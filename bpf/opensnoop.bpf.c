@@ -39,6 +39,7 @@ const volatile struct opensnoop_config config;
 
 /* An open that has returned. */
 struct open {
+	struct bk_who who;
 	const char *name; /* of user space; of a request that was taken: the kernel's copy */
 	u64 id, latency;
 	s64 ret;
@@ -94,8 +95,8 @@ static __always_inline void fill(struct opensnoop_event *e, const struct open *o
 	e->path.ino = 0;
 	e->path.dev = 0;
 	e->path.flags = 0;
-	e->pid = bk_tgid_of(typed, task);
-	e->tid = bk_tid_of(typed, task);
+	e->pid = o->who.pid;
+	e->tid = o->who.tid;
 	e->uid = config.uid ? bk_uid_of(typed, task) : 0;
 	e->ret = o->ret;
 	e->dfd = o->dfd;
@@ -142,14 +143,14 @@ static __always_inline void output(void *rec, u64 size, const struct open *o)
 RECORD(short_record, OPENSNOOP_NAME_SHORT);
 RECORD(full_record, BK_PATH_ROOM + BK_PATH_NAME);
 
-static __always_inline void send_long(const struct open *o, struct task_struct *task)
+static __always_inline void send_long(const struct open *o, const struct opensnoop_event *filled)
 {
 	struct opensnoop_event *e = bk_reserve(sizeof(*e) + OPENSNOOP_NAME_MAX);
 	long n;
 
 	if (!e)
 		return;
-	fill(e, o, task);
+	__builtin_memcpy(e, filled, sizeof(*e));
 	n = read_name(e->data, OPENSNOOP_NAME_MAX, o);
 	e->name_len = n >= 0 ? n : OPENSNOOP_NO_NAME;
 	bk_submit(e);
@@ -166,11 +167,11 @@ static __always_inline void send_name(const struct open *o, struct task_struct *
 		bk_leave_out();
 		return;
 	}
+	fill(e, o, task);
 	if (n == OPENSNOOP_NAME_SHORT) {
-		send_long(o, task);
+		send_long(o, e);
 		return;
 	}
-	fill(e, o, task);
 	e->name_len = n >= 0 ? n : OPENSNOOP_NO_NAME;
 	if (n < 0)
 		n = 0;
@@ -221,7 +222,7 @@ static __always_inline struct bk_place find_place(const struct open *o, struct t
 
 static __always_inline void send_full(const struct open *o, struct task_struct *task)
 {
-	struct fs_struct *fs = bk_get(bk_current_is_typed(), task, fs);
+	struct fs_struct *fs = bk_get_ptr(bk_current_is_typed(), task, fs);
 	struct bk_place place, root;
 	struct opensnoop_event *e;
 	u32 which = o->compat ? RECORD_COMPAT : o->kind;
@@ -282,7 +283,7 @@ static __always_inline void count(const struct open *o, struct task_struct *task
 		bpf_get_current_comm(key.comm, sizeof(key.comm));
 		break;
 	case OPENSNOOP_BY_PID:
-		key.number = bk_tgid_of(bk_current_is_typed(), task);
+		key.number = o->who.pid;
 		break;
 	default:
 		key.number = o->kind == OPENSNOOP_SENT ? OPENSNOOP_UNKNOWN : o->ret < 0 ? -o->ret : 0;
@@ -335,7 +336,8 @@ static __always_inline u64 latency(void)
 	({										\
 		u64 ns = latency();							\
 		struct task_struct *task = bk_current();				\
-		bk_want_current(task) ? (call) : 0;					\
+		struct bk_who who;							\
+		bk_want_current(task, &who) ? (call) : 0;				\
 	})
 
 static __always_inline int returned(struct open *o, struct task_struct *task, const enum what what)
@@ -350,10 +352,11 @@ static __always_inline int returned(struct open *o, struct task_struct *task, co
 
 /* ---- fexit ---- */
 
-static __always_inline int open_returned(u64 *ctx, struct task_struct *task, u64 ns, const enum what what)
+static __always_inline int open_returned(u64 *ctx, struct task_struct *task, struct bk_who who, u64 ns, const enum what what)
 {
 	struct open_how *how = (void *)ctx[2];
 	struct open o = {
+		.who = who,
 		.name = (void *)ctx[1],
 		.latency = ns,
 		.ret = (s32)ctx[3],
@@ -367,9 +370,10 @@ static __always_inline int open_returned(u64 *ctx, struct task_struct *task, u64
 	return returned(&o, task, what);
 }
 
-static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, u64 ns, const enum what what)
+static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, struct bk_who who, u64 ns, const enum what what)
 {
 	struct open o = {
+		.who = who,
 		.latency = ns,
 		.ret = (s32)ctx[3],
 		.dfd = ctx[0],
@@ -382,14 +386,14 @@ static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, u
 
 static __always_inline int open_call(u64 *ctx, const enum what what)
 {
-	return if_wanted(open_returned(ctx, task, ns, what));
+	return if_wanted(open_returned(ctx, task, who, ns, what));
 }
 
 OPENS("fexit/do_sys_openat2", open, __fexit, open_call)
 
 static __always_inline int handle_call(u64 *ctx, const enum what what)
 {
-	return if_wanted(handle_returned(ctx, task, ns, what));
+	return if_wanted(handle_returned(ctx, task, who, ns, what));
 }
 
 OPENS("fexit/do_handle_open", handle, __fexit, handle_call)
@@ -462,9 +466,9 @@ static __always_inline u32 find_call(const volatile int numbers[OPENSNOOP_CALLS]
 }
 
 static __always_inline int call_returned(struct trace_event_raw_sys_exit *ctx, struct task_struct *task,
-					 u64 ns, const enum what what)
+					 struct bk_who who, u64 ns, const enum what what)
 {
-	struct open o = { .ret = ctx->ret, .latency = ns };
+	struct open o = { .who = who, .ret = ctx->ret, .latency = ns };
 	s32 nr = ctx->id;
 	struct pt_regs *regs = bk_user_regs(task, nr);
 
@@ -478,7 +482,7 @@ static __always_inline int call_returned(struct trace_event_raw_sys_exit *ctx, s
 	SEC("tp")									\
 	int name(struct trace_event_raw_sys_exit *ctx)					\
 	{										\
-		return if_wanted(call_returned(ctx, task, ns, what));			\
+		return if_wanted(call_returned(ctx, task, who, ns, what));			\
 	}
 
 CALLS(call__tp, NAME)
@@ -501,10 +505,10 @@ static __always_inline u32 compat_call(struct pt_regs *regs)
 	return find_call(config.compat_numbers, bk_syscall_number(true, regs));
 }
 
-static __always_inline int compat_returned(u64 *ctx, struct task_struct *task, u64 ns, u32 call,
-					   const enum what what)
+static __always_inline int compat_returned(u64 *ctx, struct task_struct *task, struct bk_who who, u64 ns,
+					   u32 call, const enum what what)
 {
-	struct open o = { .ret = (s32)ctx[1], .latency = ns, .compat = true };
+	struct open o = { .who = who, .ret = (s32)ctx[1], .latency = ns, .compat = true };
 
 	take_arguments(&o, call, true, (void *)ctx[0], true);
 	return returned(&o, task, what);
@@ -516,7 +520,7 @@ static __always_inline int compat_exit(u64 *ctx, const enum what what)
 
 	if (call == OPENSNOOP_CALLS)
 		return 0;
-	return if_wanted(compat_returned(ctx, task, ns, call, what));
+	return if_wanted(compat_returned(ctx, task, who, ns, call, what));
 }
 
 OPENS("tp_btf/sys_exit", compat, __tp, compat_exit)
@@ -632,7 +636,7 @@ static __always_inline int uring_taken(struct io_kiocb *req, const enum what wha
 	if (!uring_opens(req))
 		return 0;
 	uring_begins(o.id); /* whoever asks, and for what */
-	if (!bk_want_current(task))
+	if (!bk_want_current(task, &o.who))
 		return 0;
 	o.kind = uring_tells(req) ? OPENSNOOP_ASKED : OPENSNOOP_SENT;
 	bk_read(&o.dfd, sizeof(o.dfd), &open->dfd);
@@ -703,7 +707,7 @@ static __always_inline int req_failed(u64 *ctx, const enum what what)
 		return 0;
 	uring_begins(req);
 	task = bk_current();
-	if (req == args[2] || !bk_want_current(task))
+	if (req == args[2] || !bk_want_current(task, &o.who))
 		return 0;
 	bk_read(&o.dfd, sizeof(o.dfd), &sqe->fd);
 	bk_read(&o.name, sizeof(o.name), &sqe->addr);

@@ -36,7 +36,7 @@ static __always_inline struct bk_place bk_place_of(const struct path *path)
 /* The place of an open file of the current task; of none: no dentry. */
 static __always_inline struct bk_place bk_place_of_fd(struct task_struct *task, u32 fd)
 {
-	struct files_struct *files = bk_get(bk_current_is_typed(), task, files);
+	struct files_struct *files = bk_get_ptr(bk_current_is_typed(), task, files);
 	struct bk_place place = {};
 	struct fdtable *fdt = NULL;
 	struct file **all = NULL, *file = NULL;

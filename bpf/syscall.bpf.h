@@ -35,7 +35,8 @@ static __always_inline struct pt_regs *bk_user_regs(struct task_struct *task, s3
 	void *stack;
 
 	if (bk_regs_are_typed()) {
-		regs = (void *)bpf_task_pt_regs(task);
+		/* it takes only a trusted one */
+		regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
 		return bk_syscall_number(true, regs) == number ? regs : NULL;
 	}
 	stack = bk_get(bk_current_is_typed(), task, stack);

@@ -35,7 +35,7 @@ struct bk_probe {
 	int handlers[ARRAY_LEN(attaches)]; /* libbpf's numbers of ours for the sections */
 	char path[32];
 	struct bpf_object_open_opts opts;
-	struct bk_kbtf_name *names; /* of the object that was resolved last; the strings are ours */
+	struct bk_kbtf_name *names; /* of the object; the strings are ours */
 	size_t count, room;
 };
 
@@ -246,7 +246,7 @@ static int add_names(struct bk_probe *p, struct bpf_object *obj)
 			err = add_type(p, btf__name_by_offset(btf, t->name_off));
 	}
 	bpf_object__for_each_program(prog, obj)
-		if (!err && attach_of(prog) && bpf_program__autoload(prog))
+		if (!err && attach_of(prog))
 			err = add_target(p, prog);
 	return err;
 }
@@ -278,18 +278,28 @@ static int make_small_btf(struct bk_probe *p, struct bk_kbtf *kernel)
 	return err;
 }
 
-static bool is_one_of(const char *const *names, const char *name)
+int bk_probe_learn(struct bk_probe *p, struct bpf_object *obj)
 {
-	for (; names && *names; names++)
-		if (!strcmp(*names, name))
-			return true;
-	return false;
+	struct bk_kbtf *kernel = bk_btf_kernel();
+	int err;
+
+	if (p->count)
+		return 0;
+	if (!kernel) {
+		bk_log_set_cause("/sys/kernel/btf/vmlinux cannot be read: %s", strerror(errno));
+		return -EOPNOTSUPP;
+	}
+	err = add_names(p, obj);
+	err = err ? err : make_small_btf(p, kernel);
+	if (err)
+		forget_names(p);
+	if (err != -EINVAL)
+		return err;
+	bk_log_set_cause("/sys/kernel/btf/vmlinux has types of a kind that this version does "
+			 "not know, or is damaged: look for a newer version");
+	return -EOPNOTSUPP;
 }
 
-/*
- * Does the kernel allow such programs at all? Where it does not, this is found out before all that a load takes: the
- * next rung shall not be late.
- */
 static int try_function(const struct attach *a, const struct bk_kbtf_name *target)
 {
 	static const struct bpf_insn nothing[] = {
@@ -305,29 +315,40 @@ static int try_function(const struct attach *a, const struct bk_kbtf_name *targe
 	return fd == -EPERM ? -EPERM : 0; /* anything else shall the real one tell */
 }
 
+int bk_probe_try(const struct bk_probe *p, struct bpf_object *obj, const char *rung)
+{
+	const struct bk_kbtf_name *target;
+	struct bpf_program *prog;
+	const struct attach *a;
+
+	bpf_object__for_each_program(prog, obj) {
+		const char *mark = strstr(bpf_program__name(prog), "__");
+
+		a = attach_of(prog);
+		if (!a || a->kind != BTF_KIND_FUNC || !mark || strcmp(mark + 2, rung))
+			continue;
+		target = find_target(p, prog);
+		if (target && target->id)
+			return try_function(a, target);
+	}
+	return 0;
+}
+
+static bool is_one_of(const char *const *names, const char *name)
+{
+	for (; names && *names; names++)
+		if (!strcmp(*names, name))
+			return true;
+	return false;
+}
+
 int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj, const char *const *optional)
 {
 	struct bk_kernel *k = bk_var(obj, ".rodata", "bk_kernel", sizeof(*k));
-	struct bk_kbtf *kernel = bk_btf_kernel();
 	const struct bk_kbtf_name *target;
 	struct bpf_program *prog;
-	bool tried = false;
 	int err;
 
-	if (!kernel) {
-		bk_log_set_cause("/sys/kernel/btf/vmlinux cannot be read: %s", strerror(errno));
-		return -EOPNOTSUPP;
-	}
-	err = add_names(p, obj);
-	err = err ? err : make_small_btf(p, kernel);
-	if (err == -EINVAL) {
-		bk_log_set_cause(
-			"/sys/kernel/btf/vmlinux has types of a kind that this version does "
-			"not know, or is damaged: look for a newer version");
-		return -EOPNOTSUPP;
-	}
-	if (err)
-		return err;
 	bpf_object__for_each_program(prog, obj) {
 		if (!bpf_program__autoload(prog))
 			continue;
@@ -341,18 +362,12 @@ int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj, const char *con
 					 target_of(prog));
 			return -ESRCH;
 		}
-		if (target && !tried && attach_of(prog)->kind == BTF_KIND_FUNC) {
-			err = try_function(attach_of(prog), target);
-			tried = true;
-		}
-		if (err)
-			return err;
 		err = put_numbers(p, prog);
 		if (err)
 			return err;
 	}
 	if (k) {
-		k->has_rdonly_cast = has_numbers(p, BK_KFUNC_RDONLY_CAST, BK_TYPE_SOCK);
+		k->has_rdonly_cast = has_numbers(p, BK_KFUNC_RDONLY_CAST, BK_TYPE_TASK);
 		k->has_preempt = has_numbers(p, BK_KFUNC_PREEMPT_DISABLE, BK_KFUNC_PREEMPT_ENABLE);
 	}
 	return 0;

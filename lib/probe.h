@@ -24,8 +24,18 @@ void bk_probe_close(struct bk_probe *p);
 /* Options to open a skeleton with; they live as long as p. */
 const struct bpf_object_open_opts *bk_probe_opts(const struct bk_probe *p);
 /*
+ * Finds out what the kernel has of all that an object may need; of an object that is opened once more, nothing
+ * more. -EOPNOTSUPP: its BTF cannot be used; then bk_log_cause() says more.
+ */
+int bk_probe_learn(struct bk_probe *p, struct bpf_object *obj);
+/*
+ * Does the kernel allow programs at functions, if those named WHAT__RUNG are such? Where it does not (-EPERM), this
+ * is known before all that a load takes: the next rung shall not be late.
+ */
+int bk_probe_try(const struct bk_probe *p, struct bpf_object *obj, const char *rung);
+/*
  * Before the object is loaded, when it is decided which of its programs are. -ESRCH: the kernel has
- * not what one of them attaches to; -EOPNOTSUPP: its BTF cannot be used. Then bk_log_cause() says more.
+ * not what one of them attaches to; then bk_log_cause() says more.
  * Programs of the names in optional (NULL-terminated, or NULL) are not loaded where that is missing.
  */
 int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj, const char *const *optional);

@@ -309,21 +309,20 @@ static int attach(struct bk_run *run, struct any_skel *skel)
 	return run->tool->attach ? run->tool->attach(run, skel) : bk_attach(run);
 }
 
-/* Opens, loads and attaches on one rung. On failure everything is undone and said in *what. */
-static int start_on(struct bk_run *run, struct any_skel **out, const char **what)
+static int open_skeleton(struct bk_run *run, struct any_skel **out, const char **what)
 {
-	struct any_skel *skel;
-	int err;
-
-	bk_log_forget();
 	*what = "open the programs";
-	skel = run->tool->skel->open(bk_probe_opts(run->probe));
-	if (!skel)
+	*out = run->tool->skel->open(bk_probe_opts(run->probe));
+	if (!*out)
 		return -errno;
-	run->obj = skel->obj;
-	run->skel = skel;
 	*what = "prepare the programs";
-	err = prepare(run, skel);
+	return bk_probe_learn(run->probe, (*out)->obj);
+}
+
+static int load_and_attach(struct bk_run *run, struct any_skel *skel, const char **what)
+{
+	int err = prepare(run, skel);
+
 	if (!err) {
 		*what = "load the programs";
 		err = bpf_object__load_skeleton(skel->skeleton);
@@ -332,15 +331,39 @@ static int start_on(struct bk_run *run, struct any_skel **out, const char **what
 		*what = "attach the programs";
 		err = attach(run, skel);
 	}
-	if (err) {
+	return err;
+}
+
+/*
+ * Opens, loads and attaches on one rung. On failure *what says what failed, and everything is undone; a skeleton
+ * with which nothing was done yet is left for the next rung.
+ */
+static int start_on(struct bk_run *run, struct any_skel **skel, const char **what)
+{
+	int err = 0;
+
+	bk_log_forget();
+	if (!*skel)
+		err = open_skeleton(run, skel, what);
+	if (!err && run->rung) {
+		*what = "prepare the programs";
+		err = bk_probe_try(run->probe, (*skel)->obj, run->rung);
+		if (err)
+			return err;
+	}
+	if (!err) {
+		run->obj = (*skel)->obj;
+		run->skel = *skel;
+		err = load_and_attach(run, *skel, what);
+	}
+	if (err && *skel) {
 		run->obj = NULL;
 		run->books = NULL;
-		detach(run, skel);
-		run->tool->skel->destroy(skel);
-		return err;
+		detach(run, *skel);
+		run->tool->skel->destroy(*skel);
+		*skel = NULL;
 	}
-	*out = skel;
-	return 0;
+	return err;
 }
 
 static int refused(struct bk_run *run, int err, const char *what)
@@ -397,6 +420,8 @@ static int start(struct bk_run *run, struct any_skel **skel)
 			bk_debug("the probe %s is not to be had here (%s)", rungs[i],
 				 bk_log_cause() ? bk_log_cause() : strerror(-err));
 	}
+	if (*skel)
+		run->tool->skel->destroy(*skel);
 	return refused(run, err, what);
 }
 

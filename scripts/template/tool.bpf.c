@@ -11,15 +11,16 @@
 static __always_inline int on_exec(struct task_struct *task)
 {
 	struct @NAME@_event *e;
+	struct bk_who who;
 
 	/* filter first: what is reserved is always sent */
-	if (!bk_want(task))
+	if (!bk_want(task, &who))
 		return 0;
 	e = bk_reserve(sizeof(*e));
 	if (!e)
 		return 0;
 	e->time = bpf_ktime_get_ns();
-	e->pid = bk_tgid_of(true, task);
+	e->pid = who.pid;
 	e->ppid = bk_tgid_of(true, task->real_parent);
 	e->uid = task->cred->uid.val;
 	e->pad = 0;

@@ -37,10 +37,19 @@ enum {
 
 const volatile struct opensnoop_config config;
 
+/* Where the name is; constant in each program, unlike the kind. */
+enum where {
+	IN_USER,
+	IN_KERNEL,
+	IN_REQUEST, /* the record of which came before */
+	NOWHERE,
+};
+
 /* An open that has returned. */
 struct open {
 	struct bk_who who;
-	const char *name; /* of user space; of a request that was taken: the kernel's copy */
+	enum where where;
+	const char *name;
 	u64 id, latency;
 	s64 ret;
 	s32 dfd;
@@ -113,11 +122,11 @@ static __always_inline long read_name(char *to, u32 size, const struct open *o)
 {
 	long n;
 
-	if (o->kind == OPENSNOOP_HANDLE)
+	if (o->where == NOWHERE)
 		return -1;
-	if (o->kind == OPENSNOOP_DONE)
+	if (o->where == IN_REQUEST)
 		return 0;
-	if (o->kind == OPENSNOOP_CALL || o->kind == OPENSNOOP_REFUSED)
+	if (o->where == IN_USER)
 		n = bpf_probe_read_user_str(to, size, o->name);
 	else
 		n = bpf_probe_read_kernel_str(to, size, o->name);
@@ -131,7 +140,7 @@ static __always_inline long read_name(char *to, u32 size, const struct open *o)
 /* A result that is lost is not counted: what was asked for is shown without it. */
 static __always_inline void output(void *rec, u64 size, const struct open *o)
 {
-	if (!bk_try_output(rec, size) && o->kind != OPENSNOOP_DONE)
+	if (!bk_try_output(rec, size) && o->where != IN_REQUEST)
 		bk_add(&bk_books.lost, 1);
 }
 
@@ -163,7 +172,7 @@ static __always_inline void send_name(const struct open *o, struct task_struct *
 	struct opensnoop_event *e = (void *)&r;
 	s64 n = read_name(e->data, OPENSNOOP_NAME_SHORT, o);
 
-	if (config.prefix_len && o->kind != OPENSNOOP_DONE && (n <= 0 || !want_name(e->data))) {
+	if (config.prefix_len && o->where != IN_REQUEST && (n <= 0 || !want_name(e->data))) {
 		bk_leave_out();
 		return;
 	}
@@ -205,7 +214,7 @@ static __always_inline struct bk_place find_place(const struct open *o, struct t
 		p->flags = BK_PATH_SET | BK_PATH_OF_FILE;
 		return place;
 	}
-	if (o->kind == OPENSNOOP_DONE || !known)
+	if (o->where == IN_REQUEST || !known)
 		return place;
 	if (first == '/' && !(o->resolve & RESOLVE_IN_ROOT)) {
 		if (config.host)
@@ -378,6 +387,7 @@ static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, s
 		.ret = (s32)ctx[3],
 		.dfd = ctx[0],
 		.flags = ctx[2],
+		.where = NOWHERE,
 		.kind = OPENSNOOP_HANDLE,
 	};
 
@@ -424,7 +434,7 @@ static __always_inline void take_arguments(struct open *o, u32 call, const bool 
 					   struct pt_regs *regs, const bool compat)
 {
 #define ARG(i) bk_syscall_arg(typed, regs, i, compat)
-	o->kind = call == OPENSNOOP_OPEN_BY_HANDLE_AT ? OPENSNOOP_HANDLE : OPENSNOOP_CALL;
+	o->kind = OPENSNOOP_CALL;
 	o->dfd = AT_FDCWD;
 	switch (call) {
 	case OPENSNOOP_OPEN:
@@ -449,11 +459,19 @@ static __always_inline void take_arguments(struct open *o, u32 call, const bool 
 		take_how(o, (void *)ARG(2));
 		break;
 	case OPENSNOOP_OPEN_BY_HANDLE_AT:
+		/* without a name: it cannot be read */
+		o->kind = OPENSNOOP_HANDLE;
 		o->dfd = ARG(0);
 		o->flags = ARG(2);
 		break;
 	}
 #undef ARG
+	/* whichever call it is, the rest is one way for the verifier */
+	bk_forget(o->kind, o->ret);
+	bk_forget(o->dfd, o->ret);
+	bk_forget(o->flags, o->ret);
+	bk_forget(o->mode, o->ret);
+	bk_forget(o->resolve, o->ret);
 }
 
 static __always_inline u32 find_call(const volatile int numbers[OPENSNOOP_CALLS], s32 nr)
@@ -615,7 +633,7 @@ static __always_inline bool is_matched(const struct open *o)
  */
 static __always_inline void uring_begins(u64 id)
 {
-	union opensnoop_key key = { .number = OPENSNOOP_UNKNOWN };
+	u32 key = OPENSNOOP_UNKNOWN;
 
 	if (bpf_map_delete_elem(&requests, &id) || config.by != OPENSNOOP_BY_ERRNO)
 		return;
@@ -630,7 +648,7 @@ static __always_inline int uring_taken(struct io_kiocb *req, const enum what wha
 	/* a request begins with what is particular to its kind */
 	const struct io_open *open = (void *)req;
 	struct task_struct *task = bk_current();
-	struct open o = { .id = (u64)req };
+	struct open o = { .where = IN_KERNEL, .id = (u64)req };
 	u64 now = 0;
 
 	if (!uring_opens(req))
@@ -655,8 +673,10 @@ static __always_inline int uring_taken(struct io_kiocb *req, const enum what wha
 			now = bpf_ktime_get_ns();
 		bpf_map_update_elem(&requests, &o.id, &now, BPF_ANY);
 	}
-	if (config.by != OPENSNOOP_BY_ERRNO || !is_matched(&o))
-		send(&o, task, what);
+	if (config.by == OPENSNOOP_BY_ERRNO && is_matched(&o))
+		return 0;
+	bk_forget(o.kind, o.flags);
+	send(&o, task, what);
 	return 0;
 }
 
@@ -667,24 +687,24 @@ static __always_inline int submit_req(u64 *ctx, const enum what what)
 
 OPENS("tp_btf/io_uring_submit_req", uring_req, , submit_req)
 
-/* Until 5.19 two arguments of a tracepoint are the ring and the request, later one is the request. */
-static __always_inline u64 uring_find(u64 first, u64 second)
-{
-	u64 ring = 0;
+/* Until 5.19 the ring is an argument of these tracepoints, in front of the request; 6.0 has this type, too. */
+#define uring_has_no_ring() bpf_core_type_exists(struct io_cmd_data)
 
-	/* loaded one by one, not by a pointer that is calculated */
-	bk_hide(first);
-	bk_hide(second);
-	bk_read(&ring, sizeof(ring), &((struct io_kiocb *)second)->ctx);
-	return ring == first ? second : first;
-}
+/* Loaded where it is there: the compiler would load it before, or calculate where it is. */
+#define uring_arg(ctx, i)								\
+	({										\
+		u64 __arg;								\
+		asm volatile("%0 = *(u64 *)(%1 + %2)"					\
+			     : "=r"(__arg) : "r"(ctx), "i"((i) * sizeof(u64)));		\
+		__arg;									\
+	})
 
 /* Until 6.4; and until 5.13 the request is not told. */
 static __always_inline int submit_sqe(u64 *ctx, const enum what what)
 {
 	if (!bpf_core_field_exists(((struct trace_event_raw_io_uring_submit_sqe *)0)->req))
 		return 0;
-	return uring_taken((void *)uring_find(ctx[0], ctx[1]), what);
+	return uring_taken((void *)(uring_has_no_ring() ? uring_arg(ctx, 0) : uring_arg(ctx, 1)), what);
 }
 
 OPENS("tp_btf/io_uring_submit_sqe", uring_sqe, , submit_sqe)
@@ -692,31 +712,30 @@ OPENS("tp_btf/io_uring_submit_sqe", uring_sqe, , submit_sqe)
 /* From 5.17. */
 static __always_inline int req_failed(u64 *ctx, const enum what what)
 {
-	/* volatile: to be loaded where they are there, not before; until 5.18 there are only two */
-	const volatile u64 *args = ctx;
 	const struct io_uring_sqe *sqe = (void *)ctx[0];
 	struct open o = { .kind = OPENSNOOP_REFUSED };
 	struct task_struct *task;
-	u64 req, how = 0;
+	struct io_kiocb *req;
+	u64 how = 0;
 
 	if (!bpf_core_field_exists(((struct io_kiocb *)0)->cqe))
 		return 0;
-	req = uring_find(args[1], args[2]);
-	o.ret = (s32)args[2];
-	if (!uring_opens((void *)req))
+	req = (void *)(uring_has_no_ring() ? uring_arg(ctx, 1) : uring_arg(ctx, 2));
+	o.ret = (s32)(uring_has_no_ring() ? uring_arg(ctx, 2) : uring_arg(ctx, 3));
+	if (!uring_opens(req))
 		return 0;
-	uring_begins(req);
+	uring_begins((u64)req);
 	task = bk_current();
-	if (req == args[2] || !bk_want_current(task, &o.who))
+	if (!bk_want_current(task, &o.who))
 		return 0;
 	bk_read(&o.dfd, sizeof(o.dfd), &sqe->fd);
 	bk_read(&o.name, sizeof(o.name), &sqe->addr);
-	if (uring_opcode((void *)req) == IORING_OP_OPENAT2) {
+	bk_read(&o.flags, sizeof(o.flags), &sqe->open_flags);
+	bk_read(&o.mode, sizeof(o.mode), &sqe->len);
+	bk_forget(o.resolve, o.flags);
+	if (uring_opcode(req) == IORING_OP_OPENAT2) {
 		bk_read(&how, sizeof(how), &sqe->addr2);
 		take_how(&o, (void *)how);
-	} else {
-		bk_read(&o.flags, sizeof(o.flags), &sqe->open_flags);
-		bk_read(&o.mode, sizeof(o.mode), &sqe->len);
 	}
 	if (!want_flags(&o) || !want_result(&o)) {
 		bk_leave_out();
@@ -731,7 +750,7 @@ OPENS("tp_btf/io_uring_req_failed", uring_failed, , req_failed)
 /* From 5.19: a request has its result in it. There are also results of no request. */
 static __always_inline int complete(u64 *ctx, const enum what what)
 {
-	struct open o = { .kind = OPENSNOOP_DONE, .id = ctx[1] };
+	struct open o = { .where = IN_REQUEST, .kind = OPENSNOOP_DONE, .id = ctx[1] };
 	struct io_kiocb *req = (void *)o.id;
 	struct task_struct *task;
 	u64 *taken;

@@ -188,10 +188,12 @@ struct io_cqe {
 	__s32 res;
 };
 
-struct io_ring_ctx;
+
+struct io_cmd_data { /* from 6.0 */
+	struct file *file;
+};
 
 struct io_kiocb {
-	struct io_ring_ctx *ctx;
 	u8 opcode;
 	u32 flags;
 	struct io_cqe cqe; /* from 5.19 */

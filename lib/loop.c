@@ -195,7 +195,7 @@ static void set_asleep(struct bk_loop *l, bool asleep)
 
 uint64_t bk_loop_ring_size(long cpus)
 {
-	return cpus <= 2 ? 512 << 10 : cpus >= 32 ? 8 << 20 : (uint64_t)cpus << 18;
+	return cpus <= 4 ? 2 << 20 : cpus >= 16 ? 8 << 20 : (uint64_t)cpus << 19;
 }
 
 int bk_loop_window(int ms, size_t bytes, size_t size, bool tty)

@@ -60,7 +60,7 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		  "time of day, ISO 8601, since the start, CLOCK_MONOTONIC, or none", BK_OPT_ENUM,
 		  .choices = timestamps, .to.choice = &c->timestamp },
 		BK_SIZE(0, "buffer", &c->buffer, "SIZE",
-			"of the ring buffer, rounded up to a power of two (256k for each CPU, 512k to 8M)"),
+			"of the ring buffer, rounded up to a power of two (512k for each CPU, 2M to 8M)"),
 		BK_DURATION('d', "duration", &c->duration, "TIME", "stop after this time"),
 		{ 0, "output", "FORMAT", "text or JSON lines", BK_OPT_ENUM, .choices = outputs,
 		  .to.choice = &c->output },

@@ -49,7 +49,7 @@ enum where {
 struct open {
 	struct bk_who who;
 	enum where where;
-	const char *name;
+	u64 name; /* its address */
 	u64 id, latency;
 	s64 ret;
 	s32 dfd;
@@ -127,9 +127,9 @@ static __always_inline long read_name(char *to, u32 size, const struct open *o)
 	if (o->where == IN_REQUEST)
 		return 0;
 	if (o->where == IN_USER)
-		n = bpf_probe_read_user_str(to, size, o->name);
+		n = bpf_probe_read_user_str(to, size, (void *)o->name);
 	else
-		n = bpf_probe_read_kernel_str(to, size, o->name);
+		n = bpf_probe_read_kernel_str(to, size, (void *)o->name);
 	if (n)
 		return n;
 	/* an empty one; before 6.4 its NUL is not counted */
@@ -361,12 +361,13 @@ static __always_inline int returned(struct open *o, struct task_struct *task, co
 
 /* ---- fexit ---- */
 
-static __always_inline int open_returned(u64 *ctx, struct task_struct *task, struct bk_who who, u64 ns, const enum what what)
+static __always_inline int open_returned(u64 *ctx, struct task_struct *task, struct bk_who who, u64 ns,
+					 const enum what what)
 {
 	struct open_how *how = (void *)ctx[2];
 	struct open o = {
 		.who = who,
-		.name = (void *)ctx[1],
+		.name = ctx[1],
 		.latency = ns,
 		.ret = (s32)ctx[3],
 		.dfd = ctx[0],
@@ -379,7 +380,8 @@ static __always_inline int open_returned(u64 *ctx, struct task_struct *task, str
 	return returned(&o, task, what);
 }
 
-static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, struct bk_who who, u64 ns, const enum what what)
+static __always_inline int handle_returned(u64 *ctx, struct task_struct *task, struct bk_who who, u64 ns,
+					   const enum what what)
 {
 	struct open o = {
 		.who = who,
@@ -438,24 +440,24 @@ static __always_inline void take_arguments(struct open *o, u32 call, const bool 
 	o->dfd = AT_FDCWD;
 	switch (call) {
 	case OPENSNOOP_OPEN:
-		o->name = (void *)ARG(0);
+		o->name = ARG(0);
 		o->flags = ARG(1);
 		o->mode = ARG(2);
 		break;
 	case OPENSNOOP_CREAT:
-		o->name = (void *)ARG(0);
+		o->name = ARG(0);
 		o->flags = O_CREAT | 1 | O_TRUNC;
 		o->mode = ARG(1);
 		break;
 	case OPENSNOOP_OPENAT:
 		o->dfd = ARG(0);
-		o->name = (void *)ARG(1);
+		o->name = ARG(1);
 		o->flags = ARG(2);
 		o->mode = ARG(3);
 		break;
 	case OPENSNOOP_OPENAT2:
 		o->dfd = ARG(0);
-		o->name = (void *)ARG(1);
+		o->name = ARG(1);
 		take_how(o, (void *)ARG(2));
 		break;
 	case OPENSNOOP_OPEN_BY_HANDLE_AT:
@@ -467,6 +469,7 @@ static __always_inline void take_arguments(struct open *o, u32 call, const bool 
 	}
 #undef ARG
 	/* whichever call it is, the rest is one way for the verifier */
+	bk_forget(o->name, o->ret);
 	bk_forget(o->kind, o->ret);
 	bk_forget(o->dfd, o->ret);
 	bk_forget(o->flags, o->ret);
@@ -500,7 +503,7 @@ static __always_inline int call_returned(struct trace_event_raw_sys_exit *ctx, s
 	SEC("tp")									\
 	int name(struct trace_event_raw_sys_exit *ctx)					\
 	{										\
-		return if_wanted(call_returned(ctx, task, who, ns, what));			\
+		return if_wanted(call_returned(ctx, task, who, ns, what));		\
 	}
 
 CALLS(call__tp, NAME)
@@ -662,7 +665,7 @@ static __always_inline int uring_taken(struct io_kiocb *req, const enum what wha
 	bk_read(&o.mode, sizeof(o.mode), &open->how.mode);
 	bk_read(&o.resolve, sizeof(o.resolve), &open->how.resolve);
 	o.slot = uring_slot(open);
-	o.name = uring_name(open);
+	o.name = (u64)uring_name(open);
 	o.ret = -1; /* not known yet: a path is that of the directory */
 	if (!want_flags(&o) || (!is_matched(&o) && (config.failed || config.min_ns))) {
 		bk_leave_out();

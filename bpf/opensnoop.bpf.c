@@ -254,15 +254,15 @@ static __always_inline void send_full(const struct open *o, struct task_struct *
 
 /* ---- --count ---- */
 
-static __always_inline void name_key(struct opensnoop_name *key, const struct open *o)
+static __always_inline void name_key(struct bk_count_name *key, const struct open *o)
 {
 	long n;
 
 	__builtin_memset(key, 0, sizeof(*key));
 	/* one byte more than is kept tells whether there is more */
-	n = read_name(key->name, OPENSNOOP_KEY_MAX + 2, o);
-	key->name[OPENSNOOP_KEY_MAX] = 0;
-	key->cut = n > OPENSNOOP_KEY_MAX + 1;
+	n = read_name(key->name, BK_COUNT_NAME_MAX + 2, o);
+	key->name[BK_COUNT_NAME_MAX] = 0;
+	key->cut = n > BK_COUNT_NAME_MAX + 1;
 	key->none = n < 0;
 }
 

@@ -55,12 +55,11 @@ _Static_assert(ARRAY_LEN(flag_names) == ARRAY_LEN(flag_bits) + 1, "each name has
 static const char *const keys[] = { "path", "comm", "pid", "errno", NULL };
 
 static struct {
-	bool wall, show_uid, failed, show_flags, full, host, write, latency, compat, count;
+	bool wall, show_uid, failed, show_flags, full, host, write, latency, compat;
 	const char *name, *prefix, *glob;
 	uint64_t flags, min_ns;
-	uint32_t rows;
-	int by; /* index into keys */
-} opt = { .by = -1 };
+	struct bk_count_opts count;
+} opt = { .count.by = -1 };
 
 static const struct bk_opt opts[] = {
 	BK_FLAG('T', "time", &opt.wall, "a column with the time of day"),
@@ -80,9 +79,7 @@ static const struct bk_opt opts[] = {
 	BK_DURATION(0, "min", &opt.min_ns, "TIME", "only calls that took at least so long"),
 	BK_FLAG(0, "compat", &opt.compat,
 		"with the probe tp: 32-bit programs, too; costs something at each system call"),
-	BK_FLAG(0, "count", &opt.count, "count in the kernel and report each interval (1s), instead of a line an open"),
-	BK_ENUM(0, "by", &opt.by, keys, "KEY", "--count by this (path)"),
-	BK_U32(0, "rows", &opt.rows, 1, 1 << 20, "N", "how many keys --count can tell apart in an interval (4096)"),
+	BK_COUNT_OPTS(opt.count, keys, "path", "a line an open"),
 	BK_LETTER('c', "cgroup"),
 	BK_LETTER('b', "buffer"),
 	{ .type = BK_OPT_END }
@@ -221,15 +218,6 @@ static struct bk_col cols[] = {
 
 /* ---- --count ---- */
 
-static void put_name(struct bk_out *o, const void *rec)
-{
-	const struct opensnoop_name *name = (const void *)((const struct bk_count_row *)rec)->key;
-
-	bk_put_text(o, name->name, sizeof(name->name));
-	if (name->cut)
-		bk_puts(o, "...");
-}
-
 static void put_count_error(struct bk_out *o, const void *rec)
 {
 	uint32_t number = *(const uint32_t *)((const struct bk_count_row *)rec)->key;
@@ -244,9 +232,9 @@ static void put_count_error(struct bk_out *o, const void *rec)
 
 static bool is_known(const unsigned char *key)
 {
-	switch (opt.by + 1) {
+	switch (opt.count.by + 1) {
 	case OPENSNOOP_BY_PATH:
-		return !((const struct opensnoop_name *)key)->none;
+		return !((const struct bk_count_name *)key)->none;
 	case OPENSNOOP_BY_ERRNO:
 		return *(const uint32_t *)key != OPENSNOOP_UNKNOWN;
 	default:
@@ -255,11 +243,7 @@ static bool is_known(const unsigned char *key)
 }
 
 static const struct bk_col count_cols[][6] = {
-	[OPENSNOOP_BY_PATH] = { BK_COUNT_COLS,
-				{ .head = "PATH", .kind = BK_COL_U8, .has = BK_COUNT_KNOWN, .put = put_name },
-				BK_COL_IF(BK_COUNT_KNOWN, NULL, "path", BK_COL_STR, 0, struct bk_count_row, key),
-				BK_COL(NULL, "path_cut", BK_COL_BOOL, 0, struct bk_count_row,
-				       key[offsetof(struct opensnoop_name, cut)]) },
+	[OPENSNOOP_BY_PATH] = { BK_COUNT_COLS, BK_COUNT_NAME("PATH", "path") },
 	[OPENSNOOP_BY_COMM] = { BK_COUNT_COLS, BK_COUNT_KEY("COMM", "comm", BK_COL_STR, -16) },
 	[OPENSNOOP_BY_PID] = { BK_COUNT_COLS, BK_COUNT_KEY("PID", "pid", BK_COL_U32, -7) },
 	[OPENSNOOP_BY_ERRNO] = { BK_COUNT_COLS,
@@ -272,7 +256,7 @@ static size_t key_size(uint32_t by)
 {
 	switch (by) {
 	case OPENSNOOP_BY_PATH:
-		return sizeof(struct opensnoop_name);
+		return sizeof(struct bk_count_name);
 	case OPENSNOOP_BY_COMM:
 		return sizeof(((union opensnoop_key *)0)->comm);
 	default:
@@ -280,12 +264,7 @@ static size_t key_size(uint32_t by)
 	}
 }
 
-static bool is_count(void)
-{
-	return opt.count || opt.by >= 0;
-}
-
-static int init_count(struct bk_run *run)
+static int check_count(const struct bk_run *run)
 {
 	if (opt.show_uid || opt.name || opt.glob || opt.show_flags || opt.full || opt.host || run->opts.buffer) {
 		bk_error("-U, -n, -e, -F, --host-path, --glob and --buffer belong to lines; --count has none");
@@ -295,24 +274,11 @@ static int init_count(struct bk_run *run)
 		bk_error("--latency belongs to lines; --count has none, but takes --min");
 		return -EINVAL;
 	}
-	if (opt.by < 0)
-		opt.by = OPENSNOOP_BY_PATH - 1;
-	if (opt.prefix && opt.by != OPENSNOOP_BY_PATH - 1) {
+	if (opt.prefix && opt.count.by > OPENSNOOP_BY_PATH - 1) { /* the first, which need not be given */
 		bk_error("--prefix: the name is looked at only with --by path");
 		return -EINVAL;
 	}
 	return 0;
-}
-
-static int started(struct bk_run *run, void *skel)
-{
-	(void)skel;
-	return run->events ? 0 : bk_count_started(run);
-}
-
-static void start_json(struct bk_run *run, struct bk_out *o)
-{
-	bk_count_start_json(run, o, opt.by < 0 ? "" : keys[opt.by]);
 }
 
 /* ---- before load ---- */
@@ -344,7 +310,7 @@ static int init(struct bk_run *run)
 			 OPENSNOOP_NAME_SHORT - 1);
 		return -EINVAL;
 	}
-	if ((is_count() && init_count(run)) || bk_count_init(run, is_count(), opt.rows))
+	if ((bk_count_wanted(&opt.count) && check_count(run)) || bk_count_init(run, &opt.count, keys))
 		return -EINVAL;
 	if (opt.wall)
 		run->opts.timestamp = BK_TIME_WALL;
@@ -362,7 +328,7 @@ static int init(struct bk_run *run)
 /* Programs exist once for lines with names, for lines with paths, and for counts. */
 static const char *kind(void)
 {
-	return is_count() ? "_count" : opt.full ? "_path" : "";
+	return bk_count_wanted(&opt.count) ? "_count" : opt.full ? "_path" : "";
 }
 
 static bool is_of_kind(const char *program)
@@ -409,7 +375,7 @@ static int configure(struct bk_run *run, void *skel)
 	c->host = opt.host;
 	c->time = run->out->json || run->opts.timestamp != BK_TIME_NONE;
 	c->uid = run->out->json || opt.show_uid;
-	c->by = run->events ? 0 : opt.by + 1;
+	c->by = run->events ? 0 : opt.count.by + 1;
 	c->failed = opt.failed;
 	c->write = opt.write;
 	c->latency = opt.latency;
@@ -434,7 +400,7 @@ static int configure(struct bk_run *run, void *skel)
 		err = bpf_map__set_autocreate(s->maps.bk_calls, false);
 	if (!err && !opt.full)
 		err = bpf_map__set_autocreate(s->maps.records, false);
-	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : BK_COUNT_ROWS);
+	return err ? err : bk_count_configure(run, key_size(c->by));
 }
 
 /* On the rung tp, where there are such calls: open_by_handle_at can be missing. */
@@ -474,7 +440,7 @@ static const char *find_blind(const struct bk_run *run)
 		uring = bk_kernel_has(run, "trace_event_raw_io_uring_submit_sqe", "req") ?
 				"what comes of opens by io_uring, and those that are refused at once" :
 				"opens by io_uring";
-	else if ((sqe || loaded(run, "uring_req", "")) && !run->events && opt.by + 1 != OPENSNOOP_BY_ERRNO && judged)
+	else if ((sqe || loaded(run, "uring_req", "")) && !run->events && opt.count.by + 1 != OPENSNOOP_BY_ERRNO && judged)
 		uring = "what comes of opens by io_uring";
 	snprintf(text, sizeof(text), "%s%s%s", compat, *compat && *uring ? ", " : "", uring);
 	return *text ? text : NULL;
@@ -756,7 +722,7 @@ static int report(struct bk_run *run, void *skel, bool last)
 {
 	(void)skel;
 	if (!run->events)
-		return bk_count_report(run, last, "opens", keys[opt.by], count_cols[opt.by + 1], is_known);
+		return bk_count_report(run, last, "opens", count_cols[opt.count.by + 1], is_known);
 	while (last && pending.n)
 		give_up(run, take(pending.oldest));
 	return 0;
@@ -803,9 +769,9 @@ const struct bk_tool opensnoop_tool = {
 	.init = init,
 	.configure = configure,
 	.attach = attach,
-	.started = started,
+	.started = bk_count_started,
 	.event = event,
 	.report = report,
-	.start_json = start_json,
+	.start_json = bk_count_start_json,
 	.fini = fini,
 };

@@ -361,13 +361,12 @@ static int init(struct bk_run *run)
 
 /* ---- before load ---- */
 
-#ifdef __x86_64__
-enum { EXECVEAT = 322, COMPAT_EXECVE = 11, COMPAT_EXECVEAT = 358 };
-#elif defined(__aarch64__)
-enum { EXECVEAT = 281, COMPAT_EXECVE = 11, COMPAT_EXECVEAT = 387 };
-#else
-#error "the numbers of the system calls of this architecture are not known here"
-#endif
+enum { EXECVE, EXECVEAT, CALLS };
+
+static const struct bk_call calls[CALLS] = {
+	[EXECVE] = { BK_CALL("execve", 59, 221, 11, 11) },
+	[EXECVEAT] = { BK_CALL("execveat", 322, 281, 358, 387) },
+};
 
 static int configure(struct bk_run *run, void *skel)
 {
@@ -387,9 +386,9 @@ static int configure(struct bk_run *run, void *skel)
 	c->exit = opt.exit;
 	c->duration = opt.duration;
 	c->failed = opt.failed;
-	c->execveat = EXECVEAT;
-	c->compat_execve = COMPAT_EXECVE;
-	c->compat_execveat = COMPAT_EXECVEAT;
+	c->execveat = calls[EXECVEAT].number;
+	c->compat_execve = calls[EXECVE].compat;
+	c->compat_execveat = calls[EXECVEAT].compat;
 	if (opt.failed)
 		run->blind = NULL;
 	bpf_program__set_autoload(s->progs.begin_call, opt.duration);
@@ -405,25 +404,12 @@ static int configure(struct bk_run *run, void *skel)
 	return err ? err : bk_count_configure(run, key_size(c->by));
 }
 
-/* Both calls, at their entry or their exit. */
-static int attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge)
-{
-	char name[64];
-	int err = 0;
-
-	for (int at = 0; !err && at < 2 && bpf_program__fd(prog) >= 0; at++) {
-		snprintf(name, sizeof(name), "sys_%s_execve%s", edge, at ? "at" : "");
-		err = bk_attach_tracepoint(run, prog, "syscalls", name);
-	}
-	return err;
-}
-
 static int attach(struct bk_run *run, void *skel)
 {
 	struct execsnoop_bpf *s = skel;
-	int err = attach_calls(run, s->progs.begin_call, "enter");
+	int err = bk_attach_calls(run, s->progs.begin_call, "enter", calls, CALLS);
 
-	err = err ? err : attach_calls(run, s->progs.failed_call, "exit");
+	err = err ? err : bk_attach_calls(run, s->progs.failed_call, "exit", calls, CALLS);
 	return err ? err : bk_attach(run);
 }
 

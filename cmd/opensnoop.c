@@ -283,24 +283,12 @@ static int check_count(const struct bk_run *run)
 
 /* ---- before load ---- */
 
-#ifdef __x86_64__
-#define NUMBERS(x86, arm, compat_x86, compat_arm) x86, compat_x86
-#elif defined(__aarch64__)
-#define NUMBERS(x86, arm, compat_x86, compat_arm) arm, compat_arm
-#else
-#error "the numbers of the system calls of this architecture are not known here"
-#endif
-
-/* The numbers, and those for 32-bit callers: the kernel's syscall_32.tbl and unistd32.h. */
-static const struct {
-	const char *name;
-	int number, compat;
-} calls[OPENSNOOP_CALLS] = {
-	[OPENSNOOP_OPENAT] = { "openat", NUMBERS(257, 56, 295, 322) },
-	[OPENSNOOP_OPEN] = { "open", NUMBERS(2, -1, 5, 5) },
-	[OPENSNOOP_CREAT] = { "creat", NUMBERS(85, -1, 8, 8) },
-	[OPENSNOOP_OPENAT2] = { "openat2", NUMBERS(437, 437, 437, 437) },
-	[OPENSNOOP_OPEN_BY_HANDLE_AT] = { "open_by_handle_at", NUMBERS(304, 265, 342, 371) },
+static const struct bk_call calls[OPENSNOOP_CALLS] = {
+	[OPENSNOOP_OPENAT] = { BK_CALL("openat", 257, 56, 295, 322) },
+	[OPENSNOOP_OPEN] = { BK_CALL("open", 2, -1, 5, 5) },
+	[OPENSNOOP_CREAT] = { BK_CALL("creat", 85, -1, 8, 8) },
+	[OPENSNOOP_OPENAT2] = { BK_CALL("openat2", 437, 437, 437, 437) },
+	[OPENSNOOP_OPEN_BY_HANDLE_AT] = { BK_CALL("open_by_handle_at", 304, 265, 342, 371), .optional = true },
 };
 
 static int init(struct bk_run *run)
@@ -403,25 +391,6 @@ static int configure(struct bk_run *run, void *skel)
 	return err ? err : bk_count_configure(run, key_size(c->by));
 }
 
-/* On the rung tp, where there are such calls: open_by_handle_at can be missing. */
-static int attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge)
-{
-	char name[64];
-	int err;
-
-	if (!prog || bpf_program__fd(prog) < 0)
-		return 0;
-	for (size_t i = 0; i < OPENSNOOP_CALLS; i++) {
-		if (calls[i].number < 0)
-			continue;
-		snprintf(name, sizeof(name), "sys_%s_%s", edge, calls[i].name);
-		err = bk_attach_tracepoint(run, prog, "syscalls", name);
-		if (err && (err != -ENOENT || i != OPENSNOOP_OPEN_BY_HANDLE_AT))
-			return err;
-	}
-	return 0;
-}
-
 /*
  * What cannot be seen here, or NULL. By anything but the error it is requests of io_uring that count, and what has
  * come of one is not known then.
@@ -449,9 +418,9 @@ static const char *find_blind(const struct bk_run *run)
 static int attach(struct bk_run *run, void *skel)
 {
 	struct opensnoop_bpf *s = skel;
-	int err = attach_calls(run, s->progs.begin_call__tp, "enter");
+	int err = bk_attach_calls(run, s->progs.begin_call__tp, "enter", calls, OPENSNOOP_CALLS);
 
-	err = err ? err : attach_calls(run, loaded(run, "call", "__tp"), "exit");
+	err = err ? err : bk_attach_calls(run, loaded(run, "call", "__tp"), "exit", calls, OPENSNOOP_CALLS);
 	run->blind = find_blind(run);
 	return err ? err : bk_attach(run);
 }

@@ -464,6 +464,30 @@ int bk_attach(struct bk_run *run);
  */
 int bk_attach_tracepoint(struct bk_run *run, struct bpf_program *prog, const char *category,
 			 const char *name);
+
+/* A system call: its number, and that for 32-bit callers; -1: there is none on this architecture. */
+struct bk_call {
+	const char *name;
+	int number, compat;
+	bool optional; /* kernels can be built without it */
+};
+
+/* The numbers: the kernel's syscall_64.tbl and syscall_32.tbl, uapi/asm-generic/unistd.h and arm64's unistd32.h. */
+#ifdef __x86_64__
+#define BK_CALL(n, x86, arm, compat_x86, compat_arm) .name = n, .number = x86, .compat = compat_x86
+#elif defined(__aarch64__)
+#define BK_CALL(n, x86, arm, compat_x86, compat_arm) .name = n, .number = arm, .compat = compat_arm
+#else
+#error "the numbers of the system calls of this architecture are not known here"
+#endif
+
+/*
+ * Attaches a program to the classic tracepoints where these calls begin ("enter") or end ("exit"). It may be NULL or
+ * not loaded: then there is nothing to do. -ENOENT: the kernel has not one that is not optional.
+ */
+int bk_attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge,
+		    const struct bk_call *calls, size_t n);
+
 /* Leads the tool through its life and returns the exit status. */
 int bk_run(struct bk_run *run);
 

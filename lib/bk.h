@@ -493,8 +493,11 @@ int bk_run(struct bk_run *run);
 
 void bk_help(const struct bk_tool *tool);
 void bk_man_options(const struct bk_tool *tool);
-/* Options of a tool for the shells, or the values of one of them. */
-void bk_complete(const struct bk_tool *tool, const char *opt);
+/*
+ * Options of a tool for the shells, or the values of one of them. begun: how its value begins, which matters where it
+ * can have several; or NULL.
+ */
+void bk_complete(const struct bk_tool *tool, const char *opt, const char *begun);
 
 /*
  * Writes a variable of a program's data section before load, or finds it after. NULL: there is

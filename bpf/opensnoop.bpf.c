@@ -685,10 +685,10 @@ static __always_inline int submit_sqe(u64 *ctx, const enum what what)
 
 OPENS("tp_btf/io_uring_submit_sqe", uring_sqe, , submit_sqe)
 
-/* From 5.17. */
+/* From 5.16; what it tells is understood from 6.0 on. */
 static __always_inline int req_failed(u64 *ctx, const enum what what)
 {
-	/* volatile: to be loaded where they are there, not before; until 5.18 there are only two */
+	/* volatile: to be loaded where they are there, not before; until 5.17 there are only two */
 	const volatile u64 *args = ctx;
 	const struct io_uring_sqe *sqe = (void *)ctx[0];
 	struct open o = { .kind = OPENSNOOP_REFUSED };
@@ -703,6 +703,7 @@ static __always_inline int req_failed(u64 *ctx, const enum what what)
 		return 0;
 	uring_begins(req);
 	task = bk_current();
+	/* on 5.19 this is the request, behind the ring: find_blind_uring() says so */
 	if (req == args[2] || !bk_want_current(task))
 		return 0;
 	bk_read(&o.dfd, sizeof(o.dfd), &sqe->fd);

@@ -391,26 +391,36 @@ static int configure(struct bk_run *run, void *skel)
 	return err ? err : bk_count_configure(run, key_size(c->by));
 }
 
-/*
- * What cannot be seen here, or NULL. By anything but the error it is requests of io_uring that count, and what has
- * come of one is not known then.
- */
+/* What of io_uring cannot be seen here. */
+static const char *find_blind_uring(const struct bk_run *run)
+{
+	const struct bpf_program *sqe = loaded(run, "uring_sqe", ""), *failed = loaded(run, "uring_failed", "");
+	bool told = bk_kernel_has(run, "io_kiocb", "cqe");
+	/* by anything but the error it is requests that count, before it is known what comes of them */
+	bool results = told && (run->events || opt.count.by + 1 == OPENSNOOP_BY_ERRNO || !(opt.failed || opt.min_ns));
+	/* on 5.19 this has one argument more, which the program does not understand */
+	bool refused = told && failed && bk_kernel_args(run, failed) == 3;
+
+	if (!sqe && !loaded(run, "uring_req", ""))
+		return ""; /* the kernel has none */
+	if (sqe && !bk_kernel_has(run, "trace_event_raw_io_uring_submit_sqe", "req"))
+		return "opens by io_uring";
+	if (!results)
+		return refused ? "what comes of opens by io_uring" :
+				 "what comes of opens by io_uring, and those that are refused at once";
+	return refused ? "" : "opens by io_uring that are refused at once";
+}
+
+/* What cannot be seen here, or NULL. */
 static const char *find_blind(const struct bk_run *run)
 {
 	static char text[160];
-	const char *compat = "", *uring = "";
-	bool judged = opt.failed || opt.min_ns, sqe = loaded(run, "uring_sqe", "");
+	const char *compat = "", *uring = find_blind_uring(run);
 
 	if (loaded(run, "call", "__tp") && !opt.compat)
 		compat = "opens of 32-bit programs without --compat";
 	else if (loaded(run, "open", "__fexit") && !loaded(run, "handle", "__fexit"))
 		compat = "open_by_handle_at";
-	if (sqe && !bk_kernel_has(run, "io_kiocb", "cqe"))
-		uring = bk_kernel_has(run, "trace_event_raw_io_uring_submit_sqe", "req") ?
-				"what comes of opens by io_uring, and those that are refused at once" :
-				"opens by io_uring";
-	else if ((sqe || loaded(run, "uring_req", "")) && !run->events && opt.count.by + 1 != OPENSNOOP_BY_ERRNO && judged)
-		uring = "what comes of opens by io_uring";
 	snprintf(text, sizeof(text), "%s%s%s", compat, *compat && *uring ? ", " : "", uring);
 	return *text ? text : NULL;
 }

@@ -456,6 +456,8 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv);
 int bk_usage(const struct bk_run *run);
 /* Has a struct of the running kernel this member? Of the structs that the programs name; to be asked in attach(). */
 bool bk_kernel_has(const struct bk_run *run, const char *type, const char *member);
+/* How many arguments has the tracepoint of a typed program that was resolved? To be asked in attach(). */
+size_t bk_kernel_args(const struct bk_run *run, const struct bpf_program *prog);
 /* Attaches all programs, the typed ones too, of which libbpf does not know; for a tool's own attach(). */
 int bk_attach(struct bk_run *run);
 /*

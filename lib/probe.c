@@ -159,6 +159,18 @@ bool bk_kernel_has(const struct bk_run *run, const char *type, const char *membe
 	return has;
 }
 
+size_t bk_kernel_args(const struct bk_run *run, const struct bpf_program *prog)
+{
+	const struct bk_kbtf_name *target = find_target(run->probe, prog);
+	struct bk_kbtf *kernel = bk_btf_kernel();
+	const struct btf_type *t = target && kernel ? bk_kbtf_type(kernel, target->id) : NULL;
+
+	/* a typedef of a pointer to a function, whose first argument is not ours */
+	for (int i = 0; t && i < 2; i++)
+		t = bk_kbtf_type(kernel, t->type);
+	return t && btf_is_func_proto(t) && btf_vlen(t) ? btf_vlen(t) - 1 : 0;
+}
+
 int bk_probe_attach(struct bpf_object_skeleton *skeleton)
 {
 	for (int i = 0; i < skeleton->prog_cnt; i++) {

@@ -56,6 +56,8 @@ class World(Paths):
         for name in ("file", "dir/file", "dir/sub/file", "from/file", "lower/file"):
             self.write(name)
         self.mount("--bind", "from", "bind")
+        self.write("netns")
+        self.mount("--bind", "/proc/self/ns/net", "netns")
         self.command("mount", "-t", "overlay", "-o",
                      f"lowerdir={self / 'lower'},upperdir={self / 'upper'},workdir={self / 'work'}", "none", self / "merged")
 
@@ -178,6 +180,8 @@ def rows(w):
         "deleted file": Row("deleted-file", w / "short", name="/proc/self/fd/3", full=f"{w / 'short'} (deleted)",
                             deleted={"-F": True, "--host-path": True}, prepare=with_file("short")),
         "pipe": Row("pipe", name="/proc/self/fd/3", full="PIPE"),
+        "namespace": Row("open", "/proc/self/ns/net", full=os.readlink("/proc/self/ns/net"), flags=["O_RDONLY", "O_CLOEXEC"]),
+        "namespace, mounted": Row("open", w / "netns", host=os.readlink("/proc/self/ns/net"), flags=["O_RDONLY", "O_CLOEXEC"]),
         "memory": Row("memory", name="/proc/self/fd/3", full="/memfd:in memory (deleted)"),
         "O_TMPFILE": Row("tmpfile", w / "dir", full=re.compile(re.escape(w / "dir/#") + r"\d+ \(deleted\)"),
                          flags=["O_RDWR", "O_TMPFILE"], mode="0640", deleted={"-F": True, "--host-path": True}),

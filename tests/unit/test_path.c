@@ -36,7 +36,7 @@ static const struct {
 
 	TEXT(BK_PATH_PSEUDO, "pipefs\0\0", "pipe:[23]"),
 	TEXT(BK_PATH_PSEUDO, "sockfs\0\0", "socket:[23]"),
-	TEXT(BK_PATH_PSEUDO, "nsfs\0\0", "nsfs:[23]"),
+	TEXT(BK_PATH_PSEUDO, "net\0/\0", "net:[23]"),
 	TEXT(BK_PATH_PSEUDO, "anon_inodefs\0[eventpoll]\0", "anon_inode:[eventpoll]"),
 	TEXT(BK_PATH_PSEUDO, "tmpfs\0memfd:x\ny\0", "/memfd:x\ny (deleted)"),
 	/* not whole */

@@ -696,12 +696,36 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 	return 0;
 }
 
-/* What is asked for and not done at the end. */
+static void add_one(void *n, const void *id, const void *taken)
+{
+	++*(uint64_t *)n;
+}
+
+/* Those that the program still waits for, which it does only to count by error. */
+static int count_pending(struct bk_run *run, const struct opensnoop_bpf *s)
+{
+	union opensnoop_key key = { .number = OPENSNOOP_UNKNOWN };
+	uint64_t n = 0;
+	int err = bk_count_wait();
+
+	if (!err)
+		err = bk_empty_map(bpf_map__fd(s->maps.requests), sizeof(uint64_t), sizeof(uint64_t), add_one, &n);
+	if (!err && n && opt.min_ns)
+		run->left_out += n;
+	else if (!err && n)
+		err = bk_count_add(&key, n);
+	return err;
+}
+
+/* With what is asked for and not done at the end. */
 static int report(struct bk_run *run, void *skel, bool last)
 {
-	(void)skel;
-	if (!run->events)
-		return bk_count_report(run, last, "opens", count_cols[opt.count.by + 1], is_known);
+	int err = 0;
+
+	if (!run->events) {
+		err = last ? count_pending(run, skel) : 0;
+		return err ? err : bk_count_report(run, last, "opens", count_cols[opt.count.by + 1], is_known);
+	}
 	while (last && pending.n)
 		give_up(run, take(pending.oldest));
 	return 0;

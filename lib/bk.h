@@ -601,6 +601,9 @@ int bk_count_started(struct bk_run *run, void *skel);
  * is in none of two such intervals, nor in both.
  */
 int bk_count_read(struct bk_counted *c);
+/* When the programs are detached: waits for those that still run; then counts n more events of a key. */
+int bk_count_wait(void);
+int bk_count_add(const void *key, uint64_t n);
 /* Most first; equal ones by key: those of 4 and 8 bytes as numbers, others as bytes. */
 void bk_count_sort(struct bk_counted *c, size_t key_size);
 /* Prints that: a heading ("WHAT by BY"), the rows, what has no row, the total. */

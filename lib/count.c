@@ -195,6 +195,28 @@ int bk_count_read(struct bk_counted *c)
 	return 0;
 }
 
+int bk_count_wait(void)
+{
+	return bk_quiesce(&st.quiesce);
+}
+
+int bk_count_add(const void *key, uint64_t n)
+{
+	uint32_t set = st.counts->epoch & 1;
+	int fd = bpf_map__fd(st.maps[set]), err;
+	uint64_t count;
+
+	if (bpf_map_lookup_elem(fd, key, &count))
+		count = 0;
+	count += n;
+	err = bpf_map_update_elem(fd, key, &count, BPF_ANY);
+	if (err == -E2BIG) {
+		st.counts->missing[set] += n;
+		return 0;
+	}
+	return err;
+}
+
 /* ---- sorting and printing ---- */
 
 void bk_count_put_name(struct bk_out *o, const void *row)

@@ -300,15 +300,15 @@ int switched(u64 *ctx)
 
 /* ---- --count ---- */
 
-static __always_inline void exe_key(struct execsnoop_exe *exe, struct linux_binprm *bprm)
+static __always_inline void exe_key(struct bk_count_name *exe, struct linux_binprm *bprm)
 {
 	long n;
 
 	__builtin_memset(exe, 0, sizeof(*exe));
 	/* one byte more than is kept tells whether there is more */
-	n = bpf_probe_read_user_str(exe, EXECSNOOP_EXE_MAX + 2, (void *)bprm->exec);
-	exe->name[EXECSNOOP_EXE_MAX] = 0;
-	exe->cut = n > EXECSNOOP_EXE_MAX + 1;
+	n = bpf_probe_read_user_str(exe, BK_COUNT_NAME_MAX + 2, (void *)bprm->exec);
+	exe->name[BK_COUNT_NAME_MAX] = 0;
+	exe->cut = n > BK_COUNT_NAME_MAX + 1;
 }
 
 static __always_inline void count(struct task_struct *task, struct linux_binprm *bprm)

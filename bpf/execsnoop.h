@@ -3,13 +3,13 @@
 #ifndef EXECSNOOP_H
 #define EXECSNOOP_H
 
+#include "count.h"
 #include "path.h"
 
 enum {
 	EXECSNOOP_NAME_MAX = 4096 + 32,	/* of the file's name, with its NUL: PATH_MAX, behind /dev/fd/N/ */
 	EXECSNOOP_ARGS_MAX = 32 << 10,	/* of the arguments */
 	EXECSNOOP_FAILED_MAX = 12 << 10, /* the same, if the call failed */
-	EXECSNOOP_EXE_MAX = 247,	/* of the file's name that is a key of --count, without a NUL */
 };
 
 enum execsnoop_kind {
@@ -34,11 +34,7 @@ union execsnoop_key {
 	char comm[16];
 	unsigned int number; /* of the parent, or of the user */
 	unsigned long long cgroup;
-	struct execsnoop_exe {
-		char name[EXECSNOOP_EXE_MAX + 1]; /* zero behind its end */
-		unsigned char cut;		  /* the name goes on */
-		char pad[7];
-	} exe;
+	struct bk_count_name exe;
 };
 
 enum execsnoop_flags {

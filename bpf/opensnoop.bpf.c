@@ -264,15 +264,15 @@ static __always_inline void send_full(const struct open *o, struct task_struct *
 
 /* ---- --count ---- */
 
-static __always_inline void name_key(struct opensnoop_name *key, const struct open *o)
+static __always_inline void name_key(struct bk_count_name *key, const struct open *o)
 {
 	long n;
 
 	__builtin_memset(key, 0, sizeof(*key));
 	/* one byte more than is kept tells whether there is more */
-	n = read_name(key->name, OPENSNOOP_KEY_MAX + 2, o);
-	key->name[OPENSNOOP_KEY_MAX] = 0;
-	key->cut = n > OPENSNOOP_KEY_MAX + 1;
+	n = read_name(key->name, BK_COUNT_NAME_MAX + 2, o);
+	key->name[BK_COUNT_NAME_MAX] = 0;
+	key->cut = n > BK_COUNT_NAME_MAX + 1;
 	key->none = n < 0;
 }
 
@@ -712,7 +712,7 @@ static __always_inline int submit_sqe(u64 *ctx, const enum what what)
 
 OPENS("tp_btf/io_uring_submit_sqe", uring_sqe, , submit_sqe)
 
-/* From 5.17. */
+/* From 5.16; what comes of the others is not known before 5.19. */
 static __always_inline int req_failed(u64 *ctx, const enum what what)
 {
 	const struct io_uring_sqe *sqe = (void *)ctx[0];

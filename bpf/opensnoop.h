@@ -3,6 +3,7 @@
 #ifndef OPENSNOOP_H
 #define OPENSNOOP_H
 
+#include "count.h"
 #include "path.h"
 
 enum {
@@ -41,21 +42,13 @@ enum opensnoop_by {
 	OPENSNOOP_BY_ERRNO,
 };
 
-enum {
-	OPENSNOOP_KEY_MAX = 247,   /* of a name that is a key, without a NUL */
-	OPENSNOOP_UNKNOWN = 0xffff, /* no error, but that it is not known */
-};
+enum { OPENSNOOP_UNKNOWN = 0xffff }; /* no error, but that it is not known */
 
 /* Its keys. */
 union opensnoop_key {
 	char comm[16];
 	unsigned int number; /* of the process, or of the error; 0: it succeeded */
-	struct opensnoop_name {
-		char name[OPENSNOOP_KEY_MAX + 1]; /* zero behind its end */
-		unsigned char cut;		  /* the name goes on */
-		unsigned char none;		  /* it is not known, or there is none */
-		char pad[6];
-	} name;
+	struct bk_count_name name;
 };
 
 /* Which files are wanted; constant while a program runs. */

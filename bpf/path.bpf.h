@@ -62,25 +62,30 @@ static __always_inline bool bk_is_deleted(struct dentry *dentry)
 	return !pprev && parent != dentry;
 }
 
-/* What no directory has: the name of its file system, its own, and its number. */
+/* What no directory has: its kind, which is that of a namespace or the name of its file system, its name and number. */
 static __always_inline u64 bk_put_pseudo(char *buf, u64 at, struct dentry *dentry,
-					 struct super_block *sb, struct bk_path *p)
+					 struct super_block *sb, bool is_ns, struct bk_path *p)
 {
-	struct file_system_type *type = NULL;
 	const unsigned char *name = NULL;
 	struct inode *inode = NULL;
-	const char *fs = NULL;
+	const void *kind = NULL; /* one variable for the way there: the stack is small */
 	long n;
 
 	p->flags |= BK_PATH_PSEUDO;
 	bk_read(&inode, sizeof(inode), &dentry->d_inode);
 	bk_read(&p->ino, sizeof(p->ino), &inode->i_ino);
-	bk_read(&type, sizeof(type), &sb->s_type);
-	bk_read(&fs, sizeof(fs), &type->name);
+	if (is_ns) {
+		bk_read(&kind, sizeof(kind), &inode->i_private);
+		bk_read(&kind, sizeof(kind), &((struct ns_common *)kind)->ops);
+		bk_read(&kind, sizeof(kind), &((struct proc_ns_operations *)kind)->name);
+	} else {
+		bk_read(&kind, sizeof(kind), &sb->s_type);
+		bk_read(&kind, sizeof(kind), &((struct file_system_type *)kind)->name);
+	}
 	bk_read(&name, sizeof(name), &dentry->d_name.name);
 	if (at >= BK_PATH_ROOM)
 		return at;
-	n = bpf_probe_read_kernel_str(buf + at, BK_PATH_NAME, fs);
+	n = bpf_probe_read_kernel_str(buf + at, BK_PATH_NAME, kind);
 	at += n > 0 ? n : 0;
 	if (at >= BK_PATH_ROOM)
 		return at;
@@ -106,6 +111,7 @@ static __always_inline u64 bk_put_path(char *buf, u64 at, struct bk_place place,
 				       struct bk_place root, bool within, struct bk_path *p)
 {
 	struct super_block *sb = NULL;
+	struct dentry *top = NULL;
 	unsigned long flags = 0, magic = 0;
 	u32 i;
 
@@ -113,13 +119,15 @@ static __always_inline u64 bk_put_path(char *buf, u64 at, struct bk_place place,
 	bk_read(&flags, sizeof(flags), &sb->s_flags);
 	bk_read(&p->dev, sizeof(p->dev), &sb->s_dev);
 	bk_read(&magic, sizeof(magic), &sb->s_magic);
-	if (flags & BK_SB_NOUSER || magic == BK_NSFS_MAGIC)
-		return bk_put_pseudo(buf, at, place.dentry, sb, p);
+	bk_read(&top, sizeof(top), &place.mnt->mnt_root);
+	/* a namespace that is mounted has a path */
+	if (flags & BK_SB_NOUSER || (magic == BK_NSFS_MAGIC && (within || place.dentry != top)))
+		return bk_put_pseudo(buf, at, place.dentry, sb, magic == BK_NSFS_MAGIC, p);
 	if (bk_is_deleted(place.dentry))
 		p->flags |= BK_PATH_DELETED;
 	bk_forget(at, place.dentry);
 	for (i = 0; i < BK_PATH_DEPTH; i++) {
-		struct dentry *top = NULL, *up = NULL;
+		struct dentry *up = NULL;
 		const unsigned char *name = NULL;
 		s64 n;
 

@@ -14,7 +14,7 @@ enum bk_path_flags {
 	BK_PATH_CUT = 2,	 /* names are missing at its beginning */
 	BK_PATH_DELETED = 4,
 	BK_PATH_OUTSIDE = 8,	 /* it cannot be reached from the root */
-	BK_PATH_PSEUDO = 16,	 /* not in any directory: the names are of its file system and its own */
+	BK_PATH_PSEUDO = 16,	 /* not in any directory: the names are of its kind (its file system) and its own */
 	BK_PATH_OF_FILE = 32,	 /* of the file itself; else of the directory that the name begins in */
 };
 

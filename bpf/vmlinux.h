@@ -52,7 +52,12 @@ enum bpf_func_id {
 
 /* ---- namespaces, cgroups, credentials ---- */
 
+struct proc_ns_operations {
+	const char *name;
+};
+
 struct ns_common {
+	const struct proc_ns_operations *ops;
 	unsigned int inum;
 };
 
@@ -117,6 +122,7 @@ struct super_block {
 
 struct inode {
 	unsigned long i_ino;
+	void *i_private;
 };
 
 struct dentry {

@@ -17,12 +17,12 @@ enum { WORDS_MAX = EXECSNOOP_ARGS_MAX, FRONT_MAX = 12 };
 static const char *const keys[] = { "comm", "exe", "ppid", "uid", "cgroup", NULL };
 
 static struct {
-	bool wall, relative, show_uid, quote, as_is, failed, duration, exit, cwd, exe, count;
+	bool wall, relative, show_uid, quote, as_is, failed, duration, exit, cwd, exe;
 	const char *name, *text;
-	uint32_t ppid, max_args, rows;
+	uint32_t ppid, max_args;
 	uint64_t args_max;
-	int by; /* index into keys */
-} opt = { .by = -1 };
+	struct bk_count_opts count;
+} opt = { .count.by = -1 };
 
 static const struct bk_opt opts[] = {
 	BK_FLAG('T', "time", &opt.wall, "a column with the time of day"),
@@ -42,9 +42,7 @@ static const struct bk_opt opts[] = {
 	BK_U32(0, "max-args", &opt.max_args, 1, UINT32_MAX, "N", "show no more arguments than N"),
 	BK_SIZE(0, "args-max", &opt.args_max, "SIZE", "of the arguments, at most this much (4k, at most 32k)"),
 	BK_FLAG(0, "argv", &opt.as_is, "the arguments as the program gets them, argv[0] first"),
-	BK_FLAG(0, "count", &opt.count, "count in the kernel and report each interval (1s), instead of a line an exec"),
-	BK_ENUM(0, "by", &opt.by, keys, "KEY", "--count by this (comm)"),
-	BK_U32(0, "rows", &opt.rows, 1, 1 << 20, "N", "how many keys --count can tell apart in an interval (4096)"),
+	BK_COUNT_OPTS(opt.count, keys, "comm", "a line an exec"),
 	BK_LETTER('c', "cgroup"),
 	{ .type = BK_OPT_END }
 };
@@ -292,22 +290,9 @@ static void hide(size_t column)
 
 /* ---- --count ---- */
 
-static void put_exe(struct bk_out *o, const void *rec)
-{
-	const struct execsnoop_exe *exe = (const void *)((const struct bk_count_row *)rec)->key;
-
-	bk_put_text(o, exe->name, sizeof(exe->name));
-	if (exe->cut)
-		bk_puts(o, "...");
-}
-
 static const struct bk_col count_cols[][6] = {
 	[EXECSNOOP_BY_COMM] = { BK_COUNT_COLS, BK_COUNT_KEY("COMM", "comm", BK_COL_STR, -16) },
-	[EXECSNOOP_BY_EXE] = { BK_COUNT_COLS,
-			    { .head = "EXE", .kind = BK_COL_U8, .put = put_exe },
-			    BK_COUNT_KEY(NULL, "file", BK_COL_STR, 0),
-			    BK_COL(NULL, "file_cut", BK_COL_BOOL, 0, struct bk_count_row,
-				   key[offsetof(struct execsnoop_exe, cut)]) },
+	[EXECSNOOP_BY_EXE] = { BK_COUNT_COLS, BK_COUNT_NAME("EXE", "file") },
 	[EXECSNOOP_BY_PPID] = { BK_COUNT_COLS, BK_COUNT_KEY("PPID", "ppid", BK_COL_U32, -7) },
 	[EXECSNOOP_BY_UID] = { BK_COUNT_COLS, BK_COUNT_KEY("UID", "uid", BK_COL_U32, -6) },
 	[EXECSNOOP_BY_CGROUP] = { BK_COUNT_COLS, BK_COUNT_KEY("CGROUP", "cgroup", BK_COL_U64, -7) },
@@ -319,7 +304,7 @@ static size_t key_size(uint32_t by)
 	case EXECSNOOP_BY_COMM:
 		return sizeof(((union execsnoop_key *)0)->comm);
 	case EXECSNOOP_BY_EXE:
-		return sizeof(struct execsnoop_exe);
+		return sizeof(struct bk_count_name);
 	case EXECSNOOP_BY_CGROUP:
 		return sizeof(((union execsnoop_key *)0)->cgroup);
 	default:
@@ -327,12 +312,7 @@ static size_t key_size(uint32_t by)
 	}
 }
 
-static bool is_count(void)
-{
-	return opt.count || opt.by >= 0;
-}
-
-static int init_count(struct bk_run *run)
+static int check_count(const struct bk_run *run)
 {
 	if (opt.show_uid || opt.name || opt.text || opt.quote || opt.max_args || opt.args_max ||
 	    opt.as_is || opt.failed || opt.duration || opt.exit || opt.cwd || opt.exe || run->opts.buffer) {
@@ -340,22 +320,19 @@ static int init_count(struct bk_run *run)
 			 "--buffer belong to lines; --count has none");
 		return -EINVAL;
 	}
-	if (opt.by < 0)
-		opt.by = EXECSNOOP_BY_COMM - 1;
 	return 0;
 }
 
 static int report(struct bk_run *run, void *skel, bool last)
 {
-	return run->events ? 0 : bk_count_report(run, last, "execs", keys[opt.by], count_cols[opt.by + 1],
-					      NULL);
+	return run->events ? 0 : bk_count_report(run, last, "execs", count_cols[opt.count.by + 1], NULL);
 }
 
 /* ---- the run ---- */
 
 static int init(struct bk_run *run)
 {
-	if ((is_count() && init_count(run)) || bk_count_init(run, is_count(), opt.rows))
+	if ((bk_count_wanted(&opt.count) && check_count(run)) || bk_count_init(run, &opt.count, keys))
 		return -EINVAL;
 	if (opt.wall && opt.relative) {
 		bk_error("-T and -t: there is one column for the time");
@@ -384,13 +361,12 @@ static int init(struct bk_run *run)
 
 /* ---- before load ---- */
 
-#ifdef __x86_64__
-enum { EXECVEAT = 322, COMPAT_EXECVE = 11, COMPAT_EXECVEAT = 358 };
-#elif defined(__aarch64__)
-enum { EXECVEAT = 281, COMPAT_EXECVE = 11, COMPAT_EXECVEAT = 387 };
-#else
-#error "the numbers of the system calls of this architecture are not known here"
-#endif
+enum { EXECVE, EXECVEAT, CALLS };
+
+static const struct bk_call calls[CALLS] = {
+	[EXECVE] = { BK_CALL("execve", 59, 221, 11, 11) },
+	[EXECVEAT] = { BK_CALL("execveat", 322, 281, 358, 387) },
+};
 
 static int configure(struct bk_run *run, void *skel)
 {
@@ -404,15 +380,15 @@ static int configure(struct bk_run *run, void *skel)
 
 	c->ppid = opt.ppid;
 	c->args_max = opt.args_max ? opt.args_max : 4096;
-	c->by = run->events ? 0 : opt.by + 1;
+	c->by = run->events ? 0 : opt.count.by + 1;
 	c->cwd = opt.cwd;
 	c->exe = opt.exe;
 	c->exit = opt.exit;
 	c->duration = opt.duration;
 	c->failed = opt.failed;
-	c->execveat = EXECVEAT;
-	c->compat_execve = COMPAT_EXECVE;
-	c->compat_execveat = COMPAT_EXECVEAT;
+	c->execveat = calls[EXECVEAT].number;
+	c->compat_execve = calls[EXECVE].compat;
+	c->compat_execveat = calls[EXECVEAT].compat;
 	if (opt.failed)
 		run->blind = NULL;
 	bpf_program__set_autoload(s->progs.begin_call, opt.duration);
@@ -425,39 +401,15 @@ static int configure(struct bk_run *run, void *skel)
 	for (size_t i = 0; !err && i < ARRAY_LEN(maps); i++)
 		if (!maps[i])
 			err = bpf_map__set_autocreate(of[i], false);
-	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : BK_COUNT_ROWS);
-}
-
-static int started(struct bk_run *run, void *skel)
-{
-	(void)skel;
-	return run->events ? 0 : bk_count_started(run);
-}
-
-static void start_json(struct bk_run *run, struct bk_out *o)
-{
-	bk_count_start_json(run, o, opt.by < 0 ? "" : keys[opt.by]);
-}
-
-/* Both calls, at their entry or their exit. */
-static int attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge)
-{
-	char name[64];
-	int err = 0;
-
-	for (int at = 0; !err && at < 2 && bpf_program__fd(prog) >= 0; at++) {
-		snprintf(name, sizeof(name), "sys_%s_execve%s", edge, at ? "at" : "");
-		err = bk_attach_tracepoint(run, prog, "syscalls", name);
-	}
-	return err;
+	return err ? err : bk_count_configure(run, key_size(c->by));
 }
 
 static int attach(struct bk_run *run, void *skel)
 {
 	struct execsnoop_bpf *s = skel;
-	int err = attach_calls(run, s->progs.begin_call, "enter");
+	int err = bk_attach_calls(run, s->progs.begin_call, "enter", calls, CALLS);
 
-	err = err ? err : attach_calls(run, s->progs.failed_call, "exit");
+	err = err ? err : bk_attach_calls(run, s->progs.failed_call, "exit", calls, CALLS);
 	return err ? err : bk_attach(run);
 }
 
@@ -651,9 +603,9 @@ const struct bk_tool execsnoop_tool = {
 	.init = init,
 	.configure = configure,
 	.attach = attach,
-	.started = started,
+	.started = bk_count_started,
 	.event = event,
 	.report = report,
-	.start_json = start_json,
+	.start_json = bk_count_start_json,
 	.fini = fini,
 };

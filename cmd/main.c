@@ -29,7 +29,7 @@ static const char usage[] =
 	"Usage: bpfkit TOOL [OPTION]...\n"
 	"       bpfkit --list [--json] | --version | --help | help TOOL\n"
 	"       bpfkit --install [-f] DIR     links named as the tools, to this file\n"
-	"       bpfkit --complete [TOOL [OPTION]]\n";
+	"       bpfkit --complete [TOOL [OPTION [VALUE]]]\n";
 
 /* ---- finding a tool ---- */
 
@@ -146,7 +146,7 @@ static void complete(int argc, char **argv)
 	if (argc) {
 		t = find(argv[0], &alias);
 		if (t)
-			bk_complete(t, argc > 1 ? argv[1] : NULL);
+			bk_complete(t, argc > 1 ? argv[1] : NULL, argc > 2 ? argv[2] : NULL);
 		return;
 	}
 	for (size_t i = 0; i < ARRAY_LEN(tools); i++) {
@@ -231,8 +231,8 @@ static int own(int argc, char **argv)
 		return BK_EXIT_OK;
 	}
 	if (!strcmp(argv[1], "--complete")) {
-		if (argc > 4)
-			return too_many(argv[4]);
+		if (argc > 5)
+			return too_many(argv[5]);
 		complete(argc - 2, argv + 2);
 		return BK_EXIT_OK;
 	}

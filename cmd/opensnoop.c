@@ -55,12 +55,11 @@ _Static_assert(ARRAY_LEN(flag_names) == ARRAY_LEN(flag_bits) + 1, "each name has
 static const char *const keys[] = { "path", "comm", "pid", "errno", NULL };
 
 static struct {
-	bool wall, show_uid, failed, show_flags, full, host, write, latency, compat, count;
+	bool wall, show_uid, failed, show_flags, full, host, write, latency, compat;
 	const char *name, *prefix, *glob;
 	uint64_t flags, min_ns;
-	uint32_t rows;
-	int by; /* index into keys */
-} opt = { .by = -1 };
+	struct bk_count_opts count;
+} opt = { .count.by = -1 };
 
 static const struct bk_opt opts[] = {
 	BK_FLAG('T', "time", &opt.wall, "a column with the time of day"),
@@ -80,9 +79,7 @@ static const struct bk_opt opts[] = {
 	BK_DURATION(0, "min", &opt.min_ns, "TIME", "only calls that took at least so long"),
 	BK_FLAG(0, "compat", &opt.compat,
 		"with the probe tp: 32-bit programs, too; costs something at each system call"),
-	BK_FLAG(0, "count", &opt.count, "count in the kernel and report each interval (1s), instead of a line an open"),
-	BK_ENUM(0, "by", &opt.by, keys, "KEY", "--count by this (path)"),
-	BK_U32(0, "rows", &opt.rows, 1, 1 << 20, "N", "how many keys --count can tell apart in an interval (4096)"),
+	BK_COUNT_OPTS(opt.count, keys, "path", "a line an open"),
 	BK_LETTER('c', "cgroup"),
 	BK_LETTER('b', "buffer"),
 	{ .type = BK_OPT_END }
@@ -221,15 +218,6 @@ static struct bk_col cols[] = {
 
 /* ---- --count ---- */
 
-static void put_name(struct bk_out *o, const void *rec)
-{
-	const struct opensnoop_name *name = (const void *)((const struct bk_count_row *)rec)->key;
-
-	bk_put_text(o, name->name, sizeof(name->name));
-	if (name->cut)
-		bk_puts(o, "...");
-}
-
 static void put_count_error(struct bk_out *o, const void *rec)
 {
 	uint32_t number = *(const uint32_t *)((const struct bk_count_row *)rec)->key;
@@ -244,9 +232,9 @@ static void put_count_error(struct bk_out *o, const void *rec)
 
 static bool is_known(const unsigned char *key)
 {
-	switch (opt.by + 1) {
+	switch (opt.count.by + 1) {
 	case OPENSNOOP_BY_PATH:
-		return !((const struct opensnoop_name *)key)->none;
+		return !((const struct bk_count_name *)key)->none;
 	case OPENSNOOP_BY_ERRNO:
 		return *(const uint32_t *)key != OPENSNOOP_UNKNOWN;
 	default:
@@ -255,11 +243,7 @@ static bool is_known(const unsigned char *key)
 }
 
 static const struct bk_col count_cols[][6] = {
-	[OPENSNOOP_BY_PATH] = { BK_COUNT_COLS,
-				{ .head = "PATH", .kind = BK_COL_U8, .has = BK_COUNT_KNOWN, .put = put_name },
-				BK_COL_IF(BK_COUNT_KNOWN, NULL, "path", BK_COL_STR, 0, struct bk_count_row, key),
-				BK_COL(NULL, "path_cut", BK_COL_BOOL, 0, struct bk_count_row,
-				       key[offsetof(struct opensnoop_name, cut)]) },
+	[OPENSNOOP_BY_PATH] = { BK_COUNT_COLS, BK_COUNT_NAME("PATH", "path") },
 	[OPENSNOOP_BY_COMM] = { BK_COUNT_COLS, BK_COUNT_KEY("COMM", "comm", BK_COL_STR, -16) },
 	[OPENSNOOP_BY_PID] = { BK_COUNT_COLS, BK_COUNT_KEY("PID", "pid", BK_COL_U32, -7) },
 	[OPENSNOOP_BY_ERRNO] = { BK_COUNT_COLS,
@@ -272,7 +256,7 @@ static size_t key_size(uint32_t by)
 {
 	switch (by) {
 	case OPENSNOOP_BY_PATH:
-		return sizeof(struct opensnoop_name);
+		return sizeof(struct bk_count_name);
 	case OPENSNOOP_BY_COMM:
 		return sizeof(((union opensnoop_key *)0)->comm);
 	default:
@@ -280,12 +264,7 @@ static size_t key_size(uint32_t by)
 	}
 }
 
-static bool is_count(void)
-{
-	return opt.count || opt.by >= 0;
-}
-
-static int init_count(struct bk_run *run)
+static int check_count(const struct bk_run *run)
 {
 	if (opt.show_uid || opt.name || opt.glob || opt.show_flags || opt.full || opt.host || run->opts.buffer) {
 		bk_error("-U, -n, -e, -F, --host-path, --glob and --buffer belong to lines; --count has none");
@@ -295,46 +274,21 @@ static int init_count(struct bk_run *run)
 		bk_error("--latency belongs to lines; --count has none, but takes --min");
 		return -EINVAL;
 	}
-	if (opt.by < 0)
-		opt.by = OPENSNOOP_BY_PATH - 1;
-	if (opt.prefix && opt.by != OPENSNOOP_BY_PATH - 1) {
+	if (opt.prefix && opt.count.by > OPENSNOOP_BY_PATH - 1) { /* the first, which need not be given */
 		bk_error("--prefix: the name is looked at only with --by path");
 		return -EINVAL;
 	}
 	return 0;
 }
 
-static int started(struct bk_run *run, void *skel)
-{
-	(void)skel;
-	return run->events ? 0 : bk_count_started(run);
-}
-
-static void start_json(struct bk_run *run, struct bk_out *o)
-{
-	bk_count_start_json(run, o, opt.by < 0 ? "" : keys[opt.by]);
-}
-
 /* ---- before load ---- */
 
-#ifdef __x86_64__
-#define NUMBERS(x86, arm, compat_x86, compat_arm) x86, compat_x86
-#elif defined(__aarch64__)
-#define NUMBERS(x86, arm, compat_x86, compat_arm) arm, compat_arm
-#else
-#error "the numbers of the system calls of this architecture are not known here"
-#endif
-
-/* The numbers, and those for 32-bit callers: the kernel's syscall_32.tbl and unistd32.h. */
-static const struct {
-	const char *name;
-	int number, compat;
-} calls[OPENSNOOP_CALLS] = {
-	[OPENSNOOP_OPENAT] = { "openat", NUMBERS(257, 56, 295, 322) },
-	[OPENSNOOP_OPEN] = { "open", NUMBERS(2, -1, 5, 5) },
-	[OPENSNOOP_CREAT] = { "creat", NUMBERS(85, -1, 8, 8) },
-	[OPENSNOOP_OPENAT2] = { "openat2", NUMBERS(437, 437, 437, 437) },
-	[OPENSNOOP_OPEN_BY_HANDLE_AT] = { "open_by_handle_at", NUMBERS(304, 265, 342, 371) },
+static const struct bk_call calls[OPENSNOOP_CALLS] = {
+	[OPENSNOOP_OPENAT] = { BK_CALL("openat", 257, 56, 295, 322) },
+	[OPENSNOOP_OPEN] = { BK_CALL("open", 2, -1, 5, 5) },
+	[OPENSNOOP_CREAT] = { BK_CALL("creat", 85, -1, 8, 8) },
+	[OPENSNOOP_OPENAT2] = { BK_CALL("openat2", 437, 437, 437, 437) },
+	[OPENSNOOP_OPEN_BY_HANDLE_AT] = { BK_CALL("open_by_handle_at", 304, 265, 342, 371), .optional = true },
 };
 
 static int init(struct bk_run *run)
@@ -344,7 +298,7 @@ static int init(struct bk_run *run)
 			 OPENSNOOP_NAME_SHORT - 1);
 		return -EINVAL;
 	}
-	if ((is_count() && init_count(run)) || bk_count_init(run, is_count(), opt.rows))
+	if ((bk_count_wanted(&opt.count) && check_count(run)) || bk_count_init(run, &opt.count, keys))
 		return -EINVAL;
 	if (opt.wall)
 		run->opts.timestamp = BK_TIME_WALL;
@@ -362,7 +316,7 @@ static int init(struct bk_run *run)
 /* Programs exist once for lines with names, for lines with paths, and for counts. */
 static const char *kind(void)
 {
-	return is_count() ? "_count" : opt.full ? "_path" : "";
+	return bk_count_wanted(&opt.count) ? "_count" : opt.full ? "_path" : "";
 }
 
 static bool is_of_kind(const char *program)
@@ -409,7 +363,7 @@ static int configure(struct bk_run *run, void *skel)
 	c->host = opt.host;
 	c->time = run->out->json || run->opts.timestamp != BK_TIME_NONE;
 	c->uid = run->out->json || opt.show_uid;
-	c->by = run->events ? 0 : opt.by + 1;
+	c->by = run->events ? 0 : opt.count.by + 1;
 	c->failed = opt.failed;
 	c->write = opt.write;
 	c->latency = opt.latency;
@@ -434,48 +388,37 @@ static int configure(struct bk_run *run, void *skel)
 		err = bpf_map__set_autocreate(s->maps.bk_calls, false);
 	if (!err && !opt.full)
 		err = bpf_map__set_autocreate(s->maps.records, false);
-	return err ? err : bk_count_configure(run, c->by ? key_size(c->by) : 0, opt.rows ? opt.rows : BK_COUNT_ROWS);
+	return err ? err : bk_count_configure(run, key_size(c->by));
 }
 
-/* On the rung tp, where there are such calls: open_by_handle_at can be missing. */
-static int attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge)
+/* What of io_uring cannot be seen here. */
+static const char *find_blind_uring(const struct bk_run *run)
 {
-	char name[64];
-	int err;
+	const struct bpf_program *sqe = loaded(run, "uring_sqe", "");
+	bool told = bk_kernel_has(run, "io_kiocb", "cqe");
+	/* by anything but the error it is requests that count, before it is known what comes of them */
+	bool results = told && (run->events || opt.count.by + 1 == OPENSNOOP_BY_ERRNO || !(opt.failed || opt.min_ns));
 
-	if (!prog || bpf_program__fd(prog) < 0)
-		return 0;
-	for (size_t i = 0; i < OPENSNOOP_CALLS; i++) {
-		if (calls[i].number < 0)
-			continue;
-		snprintf(name, sizeof(name), "sys_%s_%s", edge, calls[i].name);
-		err = bk_attach_tracepoint(run, prog, "syscalls", name);
-		if (err && (err != -ENOENT || i != OPENSNOOP_OPEN_BY_HANDLE_AT))
-			return err;
-	}
-	return 0;
+	if (!sqe && !loaded(run, "uring_req", ""))
+		return ""; /* the kernel has none */
+	if (sqe && !bk_kernel_has(run, "trace_event_raw_io_uring_submit_sqe", "req"))
+		return "opens by io_uring";
+	if (results)
+		return "";
+	return told ? "what comes of opens by io_uring" :
+		      "what comes of opens by io_uring, and those that are refused at once";
 }
 
-/*
- * What cannot be seen here, or NULL. By anything but the error it is requests of io_uring that count, and what has
- * come of one is not known then.
- */
+/* What cannot be seen here, or NULL. */
 static const char *find_blind(const struct bk_run *run)
 {
 	static char text[160];
-	const char *compat = "", *uring = "";
-	bool judged = opt.failed || opt.min_ns, sqe = loaded(run, "uring_sqe", "");
+	const char *compat = "", *uring = find_blind_uring(run);
 
 	if (loaded(run, "call", "__tp") && !opt.compat)
 		compat = "opens of 32-bit programs without --compat";
 	else if (loaded(run, "open", "__fexit") && !loaded(run, "handle", "__fexit"))
 		compat = "open_by_handle_at";
-	if (sqe && !bk_kernel_has(run, "io_kiocb", "cqe"))
-		uring = bk_kernel_has(run, "trace_event_raw_io_uring_submit_sqe", "req") ?
-				"what comes of opens by io_uring, and those that are refused at once" :
-				"opens by io_uring";
-	else if ((sqe || loaded(run, "uring_req", "")) && !run->events && opt.by + 1 != OPENSNOOP_BY_ERRNO && judged)
-		uring = "what comes of opens by io_uring";
 	snprintf(text, sizeof(text), "%s%s%s", compat, *compat && *uring ? ", " : "", uring);
 	return *text ? text : NULL;
 }
@@ -483,9 +426,9 @@ static const char *find_blind(const struct bk_run *run)
 static int attach(struct bk_run *run, void *skel)
 {
 	struct opensnoop_bpf *s = skel;
-	int err = attach_calls(run, s->progs.begin_call__tp, "enter");
+	int err = bk_attach_calls(run, s->progs.begin_call__tp, "enter", calls, OPENSNOOP_CALLS);
 
-	err = err ? err : attach_calls(run, loaded(run, "call", "__tp"), "exit");
+	err = err ? err : bk_attach_calls(run, loaded(run, "call", "__tp"), "exit", calls, OPENSNOOP_CALLS);
 	run->blind = find_blind(run);
 	return err ? err : bk_attach(run);
 }
@@ -751,12 +694,36 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 	return 0;
 }
 
-/* What is asked for and not done at the end. */
+static void add_one(void *n, const void *id, const void *taken)
+{
+	++*(uint64_t *)n;
+}
+
+/* Those that the program still waits for, which it does only to count by error. */
+static int count_pending(struct bk_run *run, const struct opensnoop_bpf *s)
+{
+	union opensnoop_key key = { .number = OPENSNOOP_UNKNOWN };
+	uint64_t n = 0;
+	int err = bk_count_wait();
+
+	if (!err)
+		err = bk_empty_map(bpf_map__fd(s->maps.requests), sizeof(uint64_t), sizeof(uint64_t), add_one, &n);
+	if (!err && n && opt.min_ns)
+		run->left_out += n;
+	else if (!err && n)
+		err = bk_count_add(&key, n);
+	return err;
+}
+
+/* With what is asked for and not done at the end. */
 static int report(struct bk_run *run, void *skel, bool last)
 {
-	(void)skel;
-	if (!run->events)
-		return bk_count_report(run, last, "opens", keys[opt.by], count_cols[opt.by + 1], is_known);
+	int err = 0;
+
+	if (!run->events) {
+		err = last ? count_pending(run, skel) : 0;
+		return err ? err : bk_count_report(run, last, "opens", count_cols[opt.count.by + 1], is_known);
+	}
 	while (last && pending.n)
 		give_up(run, take(pending.oldest));
 	return 0;
@@ -803,9 +770,9 @@ const struct bk_tool opensnoop_tool = {
 	.init = init,
 	.configure = configure,
 	.attach = attach,
-	.started = started,
+	.started = bk_count_started,
 	.event = event,
 	.report = report,
-	.start_json = start_json,
+	.start_json = bk_count_start_json,
 	.fini = fini,
 };

@@ -5,6 +5,7 @@
 #   bpfkit --complete               tools and options of bpfkit, "word<TAB>help" a line
 #   bpfkit --complete TOOL          options of a tool, the same
 #   bpfkit --complete TOOL --long   values of an option; <iface>, <file> and <dir> stand for such names
+#   bpfkit --complete TOOL --long X,Y   the same where there can be several: each with "X," in front
 
 _bpfkit() {
 	local command=${1/#~\//$HOME/} cur=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
@@ -41,7 +42,7 @@ _bpfkit() {
 		mapfile -t words < <("$command" --complete 2>/dev/null | cut -f 1)
 	else
 		if [[ $previous = -* && $cur != -* ]]; then
-			mapfile -t words < <("$command" --complete "$tool" "$previous" 2>/dev/null | cut -f 1)
+			mapfile -t words < <("$command" --complete "$tool" "$previous" "$cur" 2>/dev/null | cut -f 1)
 		fi
 		case ${words[*]-} in
 		'') mapfile -t words < <("$command" --complete "$tool" 2>/dev/null | cut -f 1) ;;

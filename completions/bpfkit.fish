@@ -34,7 +34,7 @@ function __bpfkit_complete
     end
     if set -q option[1]
         set -l rest (string replace -- "$before" '' "$current")
-        set -l values ($words[1] --complete $words[2] $option 2>/dev/null)
+        set -l values ($words[1] --complete $words[2] $option "$rest" 2>/dev/null)
         switch "$values"
             case ''
             case '<iface>'

@@ -464,13 +464,40 @@ int bk_attach(struct bk_run *run);
  */
 int bk_attach_tracepoint(struct bk_run *run, struct bpf_program *prog, const char *category,
 			 const char *name);
+
+/* A system call: its number, and that for 32-bit callers; -1: there is none on this architecture. */
+struct bk_call {
+	const char *name;
+	int number, compat;
+	bool optional; /* kernels can be built without it */
+};
+
+/* The numbers: the kernel's syscall_64.tbl and syscall_32.tbl, uapi/asm-generic/unistd.h and arm64's unistd32.h. */
+#ifdef __x86_64__
+#define BK_CALL(n, x86, arm, compat_x86, compat_arm) .name = n, .number = x86, .compat = compat_x86
+#elif defined(__aarch64__)
+#define BK_CALL(n, x86, arm, compat_x86, compat_arm) .name = n, .number = arm, .compat = compat_arm
+#else
+#error "the numbers of the system calls of this architecture are not known here"
+#endif
+
+/*
+ * Attaches a program to the classic tracepoints where these calls begin ("enter") or end ("exit"). It may be NULL or
+ * not loaded: then there is nothing to do. -ENOENT: the kernel has not one that is not optional.
+ */
+int bk_attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge,
+		    const struct bk_call *calls, size_t n);
+
 /* Leads the tool through its life and returns the exit status. */
 int bk_run(struct bk_run *run);
 
 void bk_help(const struct bk_tool *tool);
 void bk_man_options(const struct bk_tool *tool);
-/* Options of a tool for the shells, or the values of one of them. */
-void bk_complete(const struct bk_tool *tool, const char *opt);
+/*
+ * Options of a tool for the shells, or the values of one of them. begun: how its value begins, which matters where it
+ * can have several; or NULL.
+ */
+void bk_complete(const struct bk_tool *tool, const char *opt, const char *begun);
 
 /*
  * Writes a variable of a program's data section before load, or finds it after. NULL: there is
@@ -513,9 +540,31 @@ struct bk_count_row {
 
 #define BK_COUNT_KEY(h, n, k, w) BK_COL(h, n, k, w, struct bk_count_row, key)
 
+/* Those of a key that is a struct bk_count_name; in the table "..." says that it is cut. */
+#define BK_COUNT_NAME(h, n)							\
+	{ .head = h, .kind = BK_COL_U8, .has = BK_COUNT_KNOWN, .put = bk_count_put_name }, \
+	BK_COL_IF(BK_COUNT_KNOWN, NULL, n, BK_COL_STR, 0, struct bk_count_row, key), \
+	BK_COL(NULL, n "_cut", BK_COL_BOOL, 0, struct bk_count_row,		\
+	       key[offsetof(struct bk_count_name, cut)])
+
+void bk_count_put_name(struct bk_out *o, const void *row);
+
 enum { BK_COUNT_KNOWN = 1 };
 
-enum { BK_COUNT_ROWS = 4096 }; /* if --rows says nothing else */
+/* What the options say. */
+struct bk_count_opts {
+	bool on;
+	int by;	       /* index into the keys; -1: not given */
+	uint32_t rows; /* 0: not given */
+};
+
+/* These options. keys: NULL-terminated, the first is for those who give none; a_line: "a line an open". */
+#define BK_COUNT_OPTS(o, keys, first, a_line)					\
+	BK_FLAG(0, "count", &(o).on,						\
+		"count in the kernel and report each interval (1s), instead of " a_line), \
+	BK_ENUM(0, "by", &(o).by, keys, "KEY", "--count by this (" first ")"),	\
+	BK_U32(0, "rows", &(o).rows, 1, 1 << 20, "N",				\
+	       "how many keys --count can tell apart in an interval (4096)")
 
 /* What an interval counted. */
 struct bk_counted {
@@ -525,37 +574,45 @@ struct bk_counted {
 	uint64_t total;	  /* events, these among them */
 };
 
+/* Is it asked for, by --count or by --by alone? */
+bool bk_count_wanted(const struct bk_count_opts *o);
 /*
- * For init(): is --count asked for? Then there are no lines, but a report each second if --interval says nothing
- * else, with the time of day; lines have no time unless that is asked for. rows: --rows, or 0. -EINVAL, said: what
- * belongs to --count is there without it, or is out of range.
+ * For init(): if it is asked for there are no lines, but a report each second if --interval says nothing else, with
+ * the time of day; lines have no time unless that is asked for. The key is then given, too. -EINVAL, said:
+ * what belongs to --count is there without it, or is out of range. The names of the keys must stay.
  */
-int bk_count_init(struct bk_run *run, bool asked, uint32_t rows);
-/* For start_json(): what is counted by, and how often it is reported; nothing if there are lines. */
-void bk_count_start_json(const struct bk_run *run, struct bk_out *o, const char *by);
+int bk_count_init(struct bk_run *run, struct bk_count_opts *o, const char *const *keys);
+/* As start_json(): what is counted by, and how often it is reported; nothing if there are lines. */
+void bk_count_start_json(struct bk_run *run, struct bk_out *o);
 /*
- * For configure(): room for so many keys of this many bytes, at most BK_COUNT_KEY_MAX. Without
- * keys (key_size 0) nothing is counted: the maps are not made, and the program must not use them.
+ * For configure(): room for as many keys as was asked for, of this many bytes, at most BK_COUNT_KEY_MAX. If there
+ * are lines nothing is counted: the maps are not made, and the program must not use them.
  */
-int bk_count_configure(struct bk_run *run, size_t key_size, uint32_t keys);
-/* For started(): what reading needs privileges for. Sets map_fd, so that they stay where it needs them later. */
-int bk_count_started(struct bk_run *run);
+int bk_count_configure(struct bk_run *run, size_t key_size);
+/*
+ * As started(): what reading needs privileges for; nothing if there are lines. Sets map_fd, so that they stay where
+ * it needs them later.
+ */
+int bk_count_started(struct bk_run *run, void *skel);
 /*
  * Takes out all that was counted since the last call, or the start, while counting goes on. No event
  * is in none of two such intervals, nor in both.
  */
 int bk_count_read(struct bk_counted *c);
+/* When the programs are detached: waits for those that still run; then counts n more events of a key. */
+int bk_count_wait(void);
+int bk_count_add(const void *key, uint64_t n);
 /* Most first; equal ones by key: those of 4 and 8 bytes as numbers, others as bytes. */
 void bk_count_sort(struct bk_counted *c, size_t key_size);
 /* Prints that: a heading ("WHAT by BY"), the rows, what has no row, the total. */
 void bk_count_print(struct bk_run *run, struct bk_counted *c, const char *what, const char *by,
 		    const struct bk_col *cols);
 /*
- * For report(): the three of them; at the end only if there is something to say. is_known: has an event with this
- * key one at all? NULL: all have.
+ * For report(): the three of them, by the key that was asked for; at the end only if there is something to say.
+ * is_known: has an event with this key one at all? NULL: all have.
  */
-int bk_count_report(struct bk_run *run, bool last, const char *what, const char *by,
-		    const struct bk_col *cols, bool (*is_known)(const unsigned char *key));
+int bk_count_report(struct bk_run *run, bool last, const char *what, const struct bk_col *cols,
+		    bool (*is_known)(const unsigned char *key));
 void bk_count_close(void);
 
 /*

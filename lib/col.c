@@ -30,6 +30,15 @@ static uint64_t number(const struct bk_col *c, const void *p)
 	}
 }
 
+/* The same without its sign. */
+static uint64_t magnitude(const struct bk_col *c, const void *p, bool *negative)
+{
+	uint64_t v = number(c, p);
+
+	*negative = c->kind == BK_COL_S32 && (int64_t)v < 0;
+	return *negative ? -v : v;
+}
+
 static bool wanted(const struct bk_col *c, const void *rec)
 {
 	uint64_t bits;
@@ -164,7 +173,7 @@ static size_t put_cell(struct bk_run *run, size_t gap, const struct bk_col *c, c
 {
 	const char *p = (const char *)rec + c->offset;
 	struct bk_out *o = run->out;
-	bool negative = false;
+	bool negative;
 	uint64_t v;
 
 	switch (c->put ? BK_COL_END : c->kind) {
@@ -174,11 +183,7 @@ static size_t put_cell(struct bk_run *run, size_t gap, const struct bk_col *c, c
 	case BK_COL_S32:
 	case BK_COL_U64:
 	case BK_COL_US:
-		v = number(c, p);
-		if (c->kind == BK_COL_S32 && (int64_t)v < 0) {
-			negative = true;
-			v = -v;
-		}
+		v = magnitude(c, p, &negative);
 		return number_cell(o, gap, v, negative, c->width);
 	case BK_COL_STR:
 	case BK_COL_PTR:
@@ -249,6 +254,7 @@ static void put_member(struct bk_run *run, const struct bk_col *c, const void *r
 	const char *s = (const char *)rec + c->offset;
 	size_t name_n = strlen(c->name), n;
 	struct bk_out *o = run->out;
+	bool negative;
 	uint64_t v;
 	char *p;
 
@@ -260,11 +266,9 @@ static void put_member(struct bk_run *run, const struct bk_col *c, const void *r
 	case BK_COL_U64:
 	case BK_COL_US:
 		p = bk_key(bk_room(o, name_n + 32), c->name, name_n);
-		v = number(c, s);
-		if (c->kind == BK_COL_S32 && (int64_t)v < 0) {
-			*p++ = '-';
-			v = -v;
-		}
+		v = magnitude(c, s, &negative);
+		*p = '-';
+		p += negative;
 		p += bk_number(p, v);
 		o->n = p - o->buf;
 		break;

@@ -12,14 +12,25 @@ static struct {
 	size_t key_size;
 	volatile struct bk_counts *counts; /* in the program's memory */
 	struct bk_quiesce quiesce;
+	uint32_t rows;
+	const char *by; /* the name of the key */
 	bool reported;
 } st = { .quiesce = { -1, -1 } };
 
+enum { ROWS = 4096 }; /* if --rows says nothing else */
+
 /* ---- before and after load ---- */
 
-int bk_count_init(struct bk_run *run, bool asked, uint32_t rows)
+bool bk_count_wanted(const struct bk_count_opts *o)
 {
-	if (!asked && (run->opts.interval || rows)) {
+	return o->on || o->by >= 0;
+}
+
+int bk_count_init(struct bk_run *run, struct bk_count_opts *o, const char *const *keys)
+{
+	bool asked = bk_count_wanted(o);
+
+	if (!asked && (run->opts.interval || o->rows)) {
 		bk_error("--interval and --rows belong to --count");
 		return -EINVAL;
 	}
@@ -33,18 +44,22 @@ int bk_count_init(struct bk_run *run, bool asked, uint32_t rows)
 		run->events = false;
 	if (run->opts.timestamp == BK_TIME_UNSET)
 		run->opts.timestamp = asked ? BK_TIME_WALL : BK_TIME_NONE;
+	if (asked && o->by < 0)
+		o->by = 0;
+	st.by = asked ? keys[o->by] : NULL;
+	st.rows = o->rows ? o->rows : ROWS;
 	return 0;
 }
 
-void bk_count_start_json(const struct bk_run *run, struct bk_out *o, const char *by)
+void bk_count_start_json(struct bk_run *run, struct bk_out *o)
 {
 	if (run->events)
 		return;
-	bk_json_str(o, "by", by, strlen(by));
+	bk_json_str(o, "by", st.by, strlen(st.by));
 	bk_json_u64(o, "interval_ms", run->opts.interval / 1000000);
 }
 
-int bk_count_configure(struct bk_run *run, size_t key_size, uint32_t keys)
+int bk_count_configure(struct bk_run *run, size_t key_size)
 {
 	static const char *const names[2] = { "bk_counts0", "bk_counts1" };
 	int err = 0;
@@ -56,18 +71,21 @@ int bk_count_configure(struct bk_run *run, size_t key_size, uint32_t keys)
 		if (!map)
 			return -EINVAL;
 		st.maps[i] = map;
-		if (!key_size) {
+		if (run->events) {
 			err = bpf_map__set_autocreate(map, false);
 			continue;
 		}
 		err = bpf_map__set_key_size(map, key_size);
-		err = err ? err : bpf_map__set_max_entries(map, keys);
+		err = err ? err : bpf_map__set_max_entries(map, st.rows);
 	}
 	return err;
 }
 
-int bk_count_started(struct bk_run *run)
+int bk_count_started(struct bk_run *run, void *skel)
 {
+	(void)skel;
+	if (run->events)
+		return 0;
 	st.counts = bk_var(run->obj, ".bss", "bk_counts", sizeof(*st.counts));
 	if (!st.counts)
 		return -EINVAL;
@@ -177,7 +195,38 @@ int bk_count_read(struct bk_counted *c)
 	return 0;
 }
 
+int bk_count_wait(void)
+{
+	return bk_quiesce(&st.quiesce);
+}
+
+int bk_count_add(const void *key, uint64_t n)
+{
+	uint32_t set = st.counts->epoch & 1;
+	int fd = bpf_map__fd(st.maps[set]), err;
+	uint64_t count;
+
+	if (bpf_map_lookup_elem(fd, key, &count))
+		count = 0;
+	count += n;
+	err = bpf_map_update_elem(fd, key, &count, BPF_ANY);
+	if (err == -E2BIG) {
+		st.counts->missing[set] += n;
+		return 0;
+	}
+	return err;
+}
+
 /* ---- sorting and printing ---- */
+
+void bk_count_put_name(struct bk_out *o, const void *row)
+{
+	const struct bk_count_name *name = (const void *)((const struct bk_count_row *)row)->key;
+
+	bk_put_text(o, name->name, sizeof(name->name));
+	if (name->cut)
+		bk_puts(o, "...");
+}
 
 static int by_count(const void *a, const void *b, void *ctx)
 {
@@ -260,8 +309,8 @@ void bk_count_print(struct bk_run *run, struct bk_counted *c, const char *what, 
 	st.reported = true;
 }
 
-int bk_count_report(struct bk_run *run, bool last, const char *what, const char *by,
-		    const struct bk_col *cols, bool (*is_known)(const unsigned char *key))
+int bk_count_report(struct bk_run *run, bool last, const char *what, const struct bk_col *cols,
+		    bool (*is_known)(const unsigned char *key))
 {
 	struct bk_counted c;
 	int err = bk_count_read(&c);
@@ -272,7 +321,7 @@ int bk_count_report(struct bk_run *run, bool last, const char *what, const char 
 		c.rows[i].has = !is_known || is_known(c.rows[i].key) ? BK_COUNT_KNOWN : 0;
 	if (!last || c.total || !st.reported) {
 		bk_count_sort(&c, st.key_size);
-		bk_count_print(run, &c, what, by, cols);
+		bk_count_print(run, &c, what, st.by, cols);
 	}
 	free(c.rows);
 	return 0;

@@ -481,8 +481,12 @@ void bk_man_options(const struct bk_tool *tool)
 	printf(".El\n");
 }
 
-static void complete_values(const struct bk_tool *tool, const struct bk_opt *o)
+static void complete_values(const struct bk_tool *tool, const struct bk_opt *o, const char *begun)
 {
+	/* one more of several goes behind what is there */
+	const char *comma = begun && o->type == BK_OPT_SET ? strrchr(begun, ',') : NULL;
+	int before = comma ? comma + 1 - begun : 0;
+
 	if (o->type == BK_OPT_IFNAME)
 		printf("<iface>\n");
 	else if (o->type == BK_OPT_CGROUP)
@@ -491,10 +495,10 @@ static void complete_values(const struct bk_tool *tool, const struct bk_opt *o)
 		for (const char *const *p = tool->probes; p && *p; p++)
 			printf("%s\n", *p);
 	for (int i = 0; o->choices && o->choices[i]; i++)
-		printf("%s\n", o->choices[i]);
+		printf("%.*s%s\n", before, before ? begun : "", o->choices[i]);
 }
 
-void bk_complete(const struct bk_tool *tool, const char *opt)
+void bk_complete(const struct bk_tool *tool, const char *opt, const char *begun)
 {
 	struct bk_common_opts unused;
 	struct table t;
@@ -507,7 +511,7 @@ void bk_complete(const struct bk_tool *tool, const char *opt)
 			if (!strncmp(opt, "--", 2) ?
 				    !strcmp(opt + 2, o->name) :
 				    opt[0] == '-' && o->letter && opt[1] == o->letter && !opt[2])
-				complete_values(tool, o);
+				complete_values(tool, o, begun);
 			continue;
 		}
 		printf("--%s\t%s\n", o->name, o->help);

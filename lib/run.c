@@ -284,6 +284,25 @@ int bk_attach_tracepoint(struct bk_run *run, struct bpf_program *prog, const cha
 	return 0;
 }
 
+int bk_attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge,
+		    const struct bk_call *calls, size_t n)
+{
+	char name[64];
+	int err;
+
+	if (!prog || bpf_program__fd(prog) < 0)
+		return 0;
+	for (const struct bk_call *c = calls; c < calls + n; c++) {
+		if (c->number < 0)
+			continue;
+		snprintf(name, sizeof(name), "sys_%s_%s", edge, c->name);
+		err = bk_attach_tracepoint(run, prog, "syscalls", name);
+		if (err && (err != -ENOENT || !c->optional))
+			return err;
+	}
+	return 0;
+}
+
 static void detach(struct bk_run *run, struct any_skel *skel)
 {
 	bpf_object__detach_skeleton(skel->skeleton);

@@ -118,6 +118,12 @@ def test_bash_completes_tools(path, tool):
             assert bash_complete(path, "bpfkit", tool, f"--{option.name}", values[0][:2]) == [
                 value for value in values if value.startswith(values[0][:2])]
             assert bash_complete(path, tool, f"--{option.name}", "=", "") == values
+            # the help says which take several
+            several = [f"{values[0]},{value}" for value in values] if option.arg.endswith(",...") else []
+            for words in [tool, *option.words[-1:]], [tool, f"--{option.name}", "="]:
+                assert bash_complete(path, *words, f"{values[0]},") == several
+                assert bash_complete(path, *words, f"{values[0]},{values[-1][:-1]}") == [
+                    word for word in several if word.startswith(f"{values[0]},{values[-1][:-1]}")]
         elif values == ["<iface>"]:
             assert set(bash_complete(path, tool, f"--{option.name}", "")) == set(os.listdir("/sys/class/net"))
 
@@ -148,6 +154,12 @@ def test_fish_script_is_valid_and_completes(path, tmp_path, tool):
     assert complete("bpfkit --l") == {"--list"}
     assert set(completions(tool)) == complete(f"bpfkit {tool} -") == complete(f"{tool} -")
     assert complete(f"{tool} --output ") == set(completions(tool, "--output"))
+    for option in options(tool):
+        values = completions(tool, f"--{option.name}")
+        if values and option.arg.endswith(",..."):
+            for begin in f"{tool} {option.words[-1]} ", f"{tool} --{option.name}=":
+                offered = complete(f"{begin}{values[0]},")
+                assert {word.split("=")[-1] for word in offered} == {f"{values[0]},{value}" for value in values}
 
 
 # ---- the sources ----

@@ -56,6 +56,8 @@ class World(Paths):
         for name in ("file", "dir/file", "dir/sub/file", "from/file", "lower/file"):
             self.write(name)
         self.mount("--bind", "from", "bind")
+        self.write("netns")
+        self.mount("--bind", "/proc/self/ns/net", "netns")
         self.command("mount", "-t", "overlay", "-o",
                      f"lowerdir={self / 'lower'},upperdir={self / 'upper'},workdir={self / 'work'}", "none", self / "merged")
 
@@ -178,6 +180,8 @@ def rows(w):
         "deleted file": Row("deleted-file", w / "short", name="/proc/self/fd/3", full=f"{w / 'short'} (deleted)",
                             deleted={"-F": True, "--host-path": True}, prepare=with_file("short")),
         "pipe": Row("pipe", name="/proc/self/fd/3", full="PIPE"),
+        "namespace": Row("open", "/proc/self/ns/net", full=os.readlink("/proc/self/ns/net"), flags=["O_RDONLY", "O_CLOEXEC"]),
+        "namespace, mounted": Row("open", w / "netns", host=os.readlink("/proc/self/ns/net"), flags=["O_RDONLY", "O_CLOEXEC"]),
         "memory": Row("memory", name="/proc/self/fd/3", full="/memfd:in memory (deleted)"),
         "O_TMPFILE": Row("tmpfile", w / "dir", full=re.compile(re.escape(w / "dir/#") + r"\d+ \(deleted\)"),
                          flags=["O_RDWR", "O_TMPFILE"], mode="0640", deleted={"-F": True, "--host-path": True}),
@@ -576,6 +580,46 @@ def test_uring_whose_memory_is_taken_by_others(run, alone, tmp_path):
     # those at the end that nobody took the memory of are not known to be over; 6.1 does not give it to the next ones
     assert (0 if KERNEL == "6.1" else 1) <= counted[None] <= 256 - told and total == told + counted[None]
     assert not slow.stop().of("count")
+
+
+@again_if_missed
+def test_uring_that_is_not_done_at_the_end(run, alone, tmp_path):
+    """By error it counts then, and its result is not known; by anything else it has counted before."""
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    options = ["--json", "--stats", "--comm", alone.name, "-i", "100ms", "--by"]
+    by_error, failed, slow, by_path = [run("opensnoop", *options, *more) for more in (
+        ["errno"], ["errno", "-x"], ["errno", "--min", "1ns"], ["path", "--prefix", fifo])]
+    with subprocess.Popen([alone, "uring-waiting", fifo, "7"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL,
+                          stderr=subprocess.PIPE, text=True) as process:
+        said = process.stderr.readline()
+        if said != "waiting\n":
+            assert process.wait() == SKIP
+            pytest.skip(said)
+        time.sleep(0.3)     # some intervals in which nothing comes of them
+        for tool in by_error, failed, slow, by_path:
+            tool.stop()
+    # where no results are told, it is left out
+    for tool, unknown in (by_error, 7), (failed, 7 * RESULTS_OF_URING):
+        counted, total = counts(tool, "errno")
+        assert counted[None] == unknown and total == sum(counted.values())
+        if RESULTS_OF_URING:
+            kinds = [record["type"] if "errno" not in record else "known" for record in tool.of("count", "total")]
+            assert kinds.count("count") == 1 and kinds.count("total") >= 3 and kinds[-2:] == ["count", "total"]
+    assert None not in counts(slow, "errno")[0] and slow.records[-1]["filtered"] >= 7
+    assert counts(by_path, "path") == ({str(fifo): 7}, 7)
+
+
+@again_if_missed
+def test_uring_whose_result_is_not_told_is_counted(run, alone, tmp_path):
+    (tmp_path / "file").write_text("x")
+    shown = run("opensnoop", "--json", "--comm", alone.name, "--prefix", tmp_path)
+    tool = run("opensnoop", "--json", "--comm", alone.name, "--by", "errno")
+    done = subprocess.run([alone, "uring-overflow", tmp_path / "file"], capture_output=True)
+    if done.returncode == SKIP:
+        pytest.skip(done.stderr.decode())
+    told = sum("fd" in record for record in shown.stop().of("open"))
+    assert counts(tool.stop(), "errno")[0][None] == 256 - told > 0
 
 
 @pytest.mark.parametrize("options", [["-x"], ["--min", "1h"]], ids=" ".join)

@@ -13,6 +13,7 @@ static struct bk_counted counted;
 static const struct bk_col by_name[] = { BK_COUNT_COLS,
 					 BK_COL("NAME", "name", BK_COL_STR, -8, struct bk_count_row, key),
 					 { .kind = BK_COL_END } };
+static const struct bk_col by_path[] = { BK_COUNT_COLS, BK_COUNT_NAME("PATH", "path"), { .kind = BK_COL_END } };
 
 static int begin_run(void **state)
 {
@@ -169,6 +170,39 @@ static void test_json_without_others(void **state)
 	assert_null(strstr(written(), "other"));
 }
 
+/* A name may be cut, or not known. */
+static void test_names(void **state)
+{
+	struct bk_count_name name = { .name = "/\x1b" };
+	const char *text;
+
+	add(23, &name, sizeof(name));
+	memset(name.name, 'n', BK_COUNT_NAME_MAX);
+	name.cut = true;
+	add(3, &name, sizeof(name));
+	rows[0].has = rows[1].has = BK_COUNT_KNOWN;
+	add(1, "", 1);
+	bk_count_print(&run, &counted, "opens", "path", by_path);
+	text = written();
+	assert_non_null(strstr(text, "     COUNT PATH\n        23 /\\x1b\n         3 nnn"));
+	assert_non_null(strstr(text, "nnn...\n         1 -\n"));
+}
+
+static void test_names_as_json(void **state)
+{
+	struct bk_count_name name = { .name = "/", .cut = true };
+	const char *text;
+
+	out.json = true;
+	add(23, &name, sizeof(name));
+	rows[0].has = BK_COUNT_KNOWN;
+	add(1, "", 1);
+	bk_count_print(&run, &counted, "opens", "path", by_path);
+	text = written();
+	assert_non_null(strstr(text, "\"count\":23,\"path\":\"/\",\"path_cut\":true}\n"));
+	assert_non_null(strstr(text, "\"count\":1,\"path_cut\":false}\n"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +215,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_as_text_again, begin_run, end),
 		cmocka_unit_test_setup_teardown(test_as_json, begin_run, end),
 		cmocka_unit_test_setup_teardown(test_json_without_others, begin_run, end),
+		cmocka_unit_test_setup_teardown(test_names, begin_run, end),
+		cmocka_unit_test_setup_teardown(test_names_as_json, begin_run, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -626,12 +626,17 @@ static void test_man(void **state)
 	assert_int_equal(items, ARRAY_LEN(expected));
 }
 
-static const char *complete(const struct bk_tool *t, const char *of)
+static const char *complete_begun(const struct bk_tool *t, const char *of, const char *begun)
 {
 	struct capture c = capture_begin(STDOUT_FILENO);
 
-	bk_complete(t, of);
+	bk_complete(t, of, begun);
 	return capture_end(&c);
+}
+
+static const char *complete(const struct bk_tool *t, const char *of)
+{
+	return complete_begun(t, of, NULL);
 }
 
 static void test_complete(void **state)
@@ -669,6 +674,17 @@ static void test_complete_values(void **state)
 	assert_string_equal(complete(&tool, "--"), "");
 	assert_string_equal(complete(&tool, "-ee"), "");
 	assert_string_equal(complete(&bare, "--timestamp"), "");
+}
+
+static void test_complete_several(void **state)
+{
+	assert_string_equal(complete_begun(&tool, "--mix", ""), "red\ngreen\nblue\n");
+	assert_string_equal(complete_begun(&tool, "--mix", "gr"), "red\ngreen\nblue\n");
+	assert_string_equal(complete_begun(&tool, "--mix", ","), ",red\n,green\n,blue\n");
+	assert_string_equal(complete_begun(&tool, "--mix", "red,x,gr"), "red,x,red\nred,x,green\nred,x,blue\n");
+	/* of these there is only one */
+	assert_string_equal(complete_begun(&tool, "--colour", "red,"), "red\ngreen\nblue\n");
+	assert_string_equal(complete_begun(&tool, "--probe", "tp,"), "fexit\ntp\n");
 }
 
 /* Each name and each letter stands once, whatever the tool takes. */
@@ -718,6 +734,7 @@ int main(void)
 		cmocka_unit_test(test_man),
 		cmocka_unit_test(test_complete),
 		cmocka_unit_test(test_complete_values),
+		cmocka_unit_test(test_complete_several),
 		cmocka_unit_test(test_unique),
 	};
 

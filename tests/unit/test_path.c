@@ -14,56 +14,52 @@
 
 static char path[3 * BK_PATH_ROOM];
 
-/* names: the last one first, each with its NUL */
-static const char *text(uint32_t flags, const char *names, size_t len)
-{
-	const struct bk_path p = { .ino = 23, .flags = BK_PATH_SET | flags };
-	size_t n = bk_path_text(&p, names, len, path, sizeof(path));
-
-	assert_int_equal(n, strlen(path));
-	return path;
-}
-
-#define TEXT(flags, names) text(flags, names, sizeof(names) - 1)
-
-static void test_names(void **state)
-{
-	assert_string_equal(TEXT(0, ""), "/");
-	assert_string_equal(TEXT(0, "etc\0"), "/etc");
-	assert_string_equal(TEXT(0, "passwd\0etc\0"), "/etc/passwd");
-	assert_string_equal(TEXT(0, "c\0bb\0a\0"), "/a/bb/c");
+static const struct {
+	uint32_t flags;
+	const char *names; /* the last one first, each with its NUL */
+	size_t len;
+	const char *path;
+} texts[] = {
+#define TEXT(flags, names, path) { flags, names, sizeof(names) - 1, path }
+	TEXT(0, "", "/"),
+	TEXT(0, "etc\0", "/etc"),
+	TEXT(0, "passwd\0etc\0", "/etc/passwd"),
+	TEXT(0, "c\0bb\0a\0", "/a/bb/c"),
 	/* what strangers put into names is theirs: it is the output that escapes it */
-	assert_string_equal(TEXT(0, "new\nline\0\\134\0\xff\x1b[m\0"), "/\xff\x1b[m/\\134/new\nline");
-}
+	TEXT(0, "new\nline\0\\134\0\xff\x1b[m\0", "/\xff\x1b[m/\\134/new\nline"),
 
-static void test_marks(void **state)
-{
-	assert_string_equal(TEXT(BK_PATH_CUT, "c\0b\0"), ".../b/c");
-	assert_string_equal(TEXT(BK_PATH_DELETED, "c\0b\0"), "/b/c (deleted)");
-	assert_string_equal(TEXT(BK_PATH_OUTSIDE, "c\0"), "(unreachable)/c");
-	assert_string_equal(TEXT(BK_PATH_OUTSIDE | BK_PATH_DELETED, "c\0"), "(unreachable)/c (deleted)");
-	assert_string_equal(TEXT(BK_PATH_OUTSIDE | BK_PATH_CUT, "c\0"), ".../c");
-}
+	TEXT(BK_PATH_CUT, "c\0b\0", ".../b/c"),
+	TEXT(BK_PATH_DELETED, "c\0b\0", "/b/c (deleted)"),
+	TEXT(BK_PATH_OUTSIDE, "c\0", "(unreachable)/c"),
+	TEXT(BK_PATH_OUTSIDE | BK_PATH_DELETED, "c\0", "(unreachable)/c (deleted)"),
+	TEXT(BK_PATH_OUTSIDE | BK_PATH_CUT, "c\0", ".../c"),
 
-static void test_pseudo(void **state)
-{
-	assert_string_equal(TEXT(BK_PATH_PSEUDO, "pipefs\0\0"), "pipe:[23]");
-	assert_string_equal(TEXT(BK_PATH_PSEUDO, "sockfs\0\0"), "socket:[23]");
-	assert_string_equal(TEXT(BK_PATH_PSEUDO, "nsfs\0\0"), "nsfs:[23]");
-	assert_string_equal(TEXT(BK_PATH_PSEUDO, "anon_inodefs\0[eventpoll]\0"), "anon_inode:[eventpoll]");
-	assert_string_equal(TEXT(BK_PATH_PSEUDO, "tmpfs\0memfd:x\ny\0"), "/memfd:x\ny (deleted)");
+	TEXT(BK_PATH_PSEUDO, "pipefs\0\0", "pipe:[23]"),
+	TEXT(BK_PATH_PSEUDO, "sockfs\0\0", "socket:[23]"),
+	TEXT(BK_PATH_PSEUDO, "net\0/\0", "net:[23]"),
+	TEXT(BK_PATH_PSEUDO, "anon_inodefs\0[eventpoll]\0", "anon_inode:[eventpoll]"),
+	TEXT(BK_PATH_PSEUDO, "tmpfs\0memfd:x\ny\0", "/memfd:x\ny (deleted)"),
 	/* not whole */
-	assert_string_equal(TEXT(BK_PATH_PSEUDO, "pipefs\0"), "pipe:[23]");
-	assert_string_equal(TEXT(BK_PATH_PSEUDO, "anon_inodefs\0"), "anon_inode:");
-	assert_string_equal(TEXT(BK_PATH_PSEUDO, ""), ":[23]");
-	assert_string_equal(TEXT(BK_PATH_PSEUDO, "pipefs"), ":[23]");
-}
+	TEXT(BK_PATH_PSEUDO, "pipefs\0", "pipe:[23]"),
+	TEXT(BK_PATH_PSEUDO, "anon_inodefs\0", "anon_inode:"),
+	TEXT(BK_PATH_PSEUDO, "", ":[23]"),
+	TEXT(BK_PATH_PSEUDO, "pipefs", ":[23]"),
 
-static void test_names_without_an_end(void **state)
+	/* without an end */
+	TEXT(0, "c\0b", "/"),
+	TEXT(0, "\0", "/"),
+	TEXT(0, "\0\0", "//"),
+};
+
+static void test_texts(void **state)
 {
-	assert_string_equal(TEXT(0, "c\0b"), "/");
-	assert_string_equal(TEXT(0, "\0"), "/");
-	assert_string_equal(TEXT(0, "\0\0"), "//");
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
+		const struct bk_path p = { .ino = 23, .flags = BK_PATH_SET | texts[i].flags };
+		size_t n = bk_path_text(&p, texts[i].names, texts[i].len, path, sizeof(path));
+
+		assert_string_equal(path, texts[i].path);
+		assert_int_equal(n, strlen(path));
+	}
 }
 
 /* Any bytes, into any room: it ends where it must, and nothing behind is touched. */
@@ -94,6 +90,18 @@ static const char *find(uint32_t dev, const char *within)
 	return bk_mount_find(dev, within, path, sizeof(path)) ? path : "nowhere";
 }
 
+/* Where a path within a file system is to be seen. */
+struct place {
+	uint32_t dev;
+	const char *within, *path;
+};
+
+static void expect(const struct place *places, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		assert_string_equal(find(places[i].dev, places[i].within), places[i].path);
+}
+
 static void mounts(const char *lines)
 {
 	FILE *file = fmemopen((void *)lines, strlen(lines), "r");
@@ -107,39 +115,47 @@ enum { ROOT = 8 << 20 | 1, HOME = 8 << 20 | 2, DATA = 254 << 20 | 300, OTHER = 1
 
 static void test_mounts(void **state)
 {
+	static const struct place places[] = {
+		{ ROOT, "/", "/" },
+		{ ROOT, "/etc/passwd", "/etc/passwd" },
+		/* where most of it is mounted */
+		{ ROOT, "/var/lib/x", "/var/lib/x" },
+		{ HOME, "/", "/home" },
+		{ HOME, "/me", "/home/me" },
+		{ DATA, "/sub/vol", "/home/data" },
+		{ DATA, "/sub/vol/x", "/home/data/x" },
+		{ DATA, "/sub/volume", "nowhere" },
+		{ DATA, "/sub", "nowhere" },
+		{ OTHER, "/", "nowhere" },
+	};
+
 	mounts("21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
 	       "22 21 8:2 / /home rw shared:2 - xfs /dev/sda2 rw\n"
 	       "23 21 8:1 /var/lib /mnt rw - ext4 /dev/sda1 rw\n"
 	       "24 22 254:300 /sub/vol /home/data rw - btrfs /dev/vda rw\n");
-	assert_string_equal(find(ROOT, "/"), "/");
-	assert_string_equal(find(ROOT, "/etc/passwd"), "/etc/passwd");
-	/* where most of it is mounted */
-	assert_string_equal(find(ROOT, "/var/lib/x"), "/var/lib/x");
-	assert_string_equal(find(HOME, "/"), "/home");
-	assert_string_equal(find(HOME, "/me"), "/home/me");
-	assert_string_equal(find(DATA, "/sub/vol"), "/home/data");
-	assert_string_equal(find(DATA, "/sub/vol/x"), "/home/data/x");
-	assert_string_equal(find(DATA, "/sub/volume"), "nowhere");
-	assert_string_equal(find(DATA, "/sub"), "nowhere");
-	assert_string_equal(find(OTHER, "/"), "nowhere");
+	expect(places, ARRAY_LEN(places));
 }
 
 static void test_mounts_over_others(void **state)
 {
+	static const struct place places[] = {
+		{ HOME, "/me", "nowhere" },
+		{ DATA, "/x", "nowhere" },
+		{ OTHER, "/me", "/home/me" },
+		{ OTHER, "/x/y", "/home/x/y" },
+		{ ROOT, "/etc", "/etc" },
+		/* under a mount, but for what is bound elsewhere */
+		{ ROOT, "/home/me", "nowhere" },
+		{ ROOT, "/home/kept/x", "/kept/x" },
+	};
+
 	mounts("21 1 8:1 / / rw - ext4 a rw\n"
 	       "22 21 8:2 / /home rw - xfs b rw\n"
 	       "23 22 0:1 / /home rw - tmpfs c rw\n"      /* over it */
 	       "24 21 254:300 / /data/deep rw - xfs d rw\n"
 	       "25 21 0:1 /x /data rw - tmpfs c rw\n"     /* over what leads there */
 	       "26 21 8:1 /home/kept /kept rw - ext4 a rw\n");
-	assert_string_equal(find(HOME, "/me"), "nowhere");
-	assert_string_equal(find(DATA, "/x"), "nowhere");
-	assert_string_equal(find(OTHER, "/me"), "/home/me");
-	assert_string_equal(find(OTHER, "/x/y"), "/home/x/y");
-	assert_string_equal(find(ROOT, "/etc"), "/etc");
-	/* under a mount, but for what is bound elsewhere */
-	assert_string_equal(find(ROOT, "/home/me"), "nowhere");
-	assert_string_equal(find(ROOT, "/home/kept/x"), "/kept/x");
+	expect(places, ARRAY_LEN(places));
 }
 
 static void test_names_of_mounts(void **state)
@@ -231,10 +247,7 @@ static void test_changes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_names),
-		cmocka_unit_test(test_marks),
-		cmocka_unit_test(test_pseudo),
-		cmocka_unit_test(test_names_without_an_end),
+		cmocka_unit_test(test_texts),
 		cmocka_unit_test(test_any_bytes_in_any_room),
 		cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_mounts_over_others),

@@ -23,7 +23,7 @@ static int read_shared(void **state)
 	struct capture c = capture_begin(STDOUT_FILENO);
 	const char *text;
 
-	bk_complete(&all, NULL);
+	bk_complete(&all, NULL, NULL);
 	text = capture_end(&c);
 	for (char *d = shared + sprintf(shared, "\n"); *text; text += strcspn(text, "\n") + 1)
 		if (begins(text, "--"))

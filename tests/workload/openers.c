@@ -737,6 +737,22 @@ static long by_uring_reuse(void)
 	return ring_run(ENTRIES);
 }
 
+/* FIFO TIMES: it says on stderr when all are asked for, and ends with its input. */
+static long by_uring_waiting(void)
+{
+	char c;
+
+	ring_open();
+	begin();
+	for (int i = atoi(args[1]); i > 0; i--)
+		ring_add_open(AT_FDCWD, args[0], O_RDONLY)->flags = IOSQE_ASYNC;
+	ring_run(0);
+	fputs("waiting\n", stderr);
+	while (read(0, &c, 1) > 0)
+		;
+	return 0;
+}
+
 /* ---- */
 
 static const struct kind {
@@ -787,6 +803,7 @@ static const struct kind {
 	{ "uring-skip", by_uring_skip, 1 },
 	{ "uring-overflow", by_uring_overflow, 1 },
 	{ "uring-reuse", by_uring_reuse, 2 },
+	{ "uring-waiting", by_uring_waiting, 2 },
 };
 
 int main(int argc, char **argv)

@@ -303,14 +303,15 @@ def passes(world, openers):
 
 
 @pytest.fixture(params=PASSES, ids=[" ".join(words) for words in PASSES])
-def seen(request, world, openers, passes):
-    for _ in range(TRIES):
-        if request.param in passes and (passes[request.param].refused or not passes[request.param].missed):
-            break
-        passes[request.param] = Seen(world, openers, *request.param)
-    if passes[request.param].refused:
-        pytest.skip(passes[request.param].refused)
-    return passes[request.param], *request.param
+def see(request, world, openers, passes):
+    """What gives the pass of a rung and a mode, or another one."""
+    def see(again=False):
+        if again or request.param not in passes:
+            passes[request.param] = Seen(world, openers, *request.param)
+        if passes[request.param].refused:
+            pytest.skip(passes[request.param].refused)
+        return passes[request.param]
+    return see, *request.param
 
 
 def same(value, shown, hexed):
@@ -338,8 +339,22 @@ def assert_result(row, record, said):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_row(seen, name):
-    seen, rung, mode = seen
+def test_row(see, name):
+    """
+    Another pass is made only where this row is not right and something was missed: where it is the program at the
+    exits of all system calls, it nearly always has missed something, of others.
+    """
+    see, rung, mode = see
+    for left in reversed(range(TRIES)):
+        try:
+            return assert_row(see(), rung, mode, name)
+        except AssertionError:
+            if not left or not see().missed:
+                raise
+            see(again=True)
+
+
+def assert_row(seen, rung, mode, name):
     row, said, records = seen.of(name)
     if name in NOT_SEEN[rung]:
         assert not records
@@ -368,12 +383,12 @@ def test_row(seen, name):
             assert record.get(member) == value, (member, record)
 
 
-def test_what_is_not_seen_is_said(seen):
-    seen, rung, _ = seen
+def test_what_is_not_seen_is_said(see):
+    see, rung, _ = see
     parts = ["opens of 32-bit programs without --compat"] * (rung == "tp")
     parts += ["what comes of opens by io_uring, and those that are refused at once"] * (not RESULTS_OF_URING)
-    assert seen.start.get("cannot_see") == (", ".join(parts) or None)
-    assert seen.start["probe"] == rung.split()[0]
+    assert see().start.get("cannot_see") == (", ".join(parts) or None)
+    assert see().start["probe"] == rung.split()[0]
 
 
 # ---- options ----

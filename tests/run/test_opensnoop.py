@@ -450,7 +450,8 @@ def test_filters(run, openers, tmp_path, rung):
     (tmp_path / "file").write_text("x")
     known = Waiting(openers, "times", tmp_path / "file", 23, 0, 0)
     cases = filters(tmp_path, known.pid)
-    tools = [run("opensnoop", "--json", "--stats", "--probe", rung, *args) for args, *_ in cases]
+    # with room for what everybody else opens while these many tools wait for a CPU
+    tools = [run("opensnoop", "--json", "--stats", "--buffer", "4M", "--probe", rung, *args) for args, *_ in cases]
     seven = run("opensnoop", "--json", "--probe", rung, "--prefix", tmp_path, "--limit", 7)
     known.go().result()
     do(openers, "times", tmp_path / "none", 23, 0, 0)

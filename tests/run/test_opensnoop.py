@@ -19,6 +19,7 @@ from conftest import BPFKIT, TRIES, Tool, again_if_missed, leftovers, missed
 SKIP = 77                                           # status of tests/workload/openers
 KERNEL = os.environ.get("BPFKIT_KERNEL", "")        # in a guest of tests/vm
 RESULTS_OF_URING = not KERNEL.startswith("5.10")    # from 5.19 on
+ROOM_OF_URING = 128                                 # for results, in the ring of tests/workload/openers
 ERESTARTSYS = 512
 X86 = platform.machine() == "x86_64"
 ODD = "new\nline \x1b[31m tab\t \u202eback ü \\ \"quoted\""
@@ -306,14 +307,15 @@ def passes(world, openers):
 
 
 @pytest.fixture(params=PASSES, ids=[" ".join(words) for words in PASSES])
-def seen(request, world, openers, passes):
-    for _ in range(TRIES):
-        if request.param in passes and (passes[request.param].refused or not passes[request.param].missed):
-            break
-        passes[request.param] = Seen(world, openers, *request.param)
-    if passes[request.param].refused:
-        pytest.skip(passes[request.param].refused)
-    return passes[request.param], *request.param
+def see(request, world, openers, passes):
+    """What gives the pass of a rung and a mode, or another one."""
+    def see(again=False):
+        if again or request.param not in passes:
+            passes[request.param] = Seen(world, openers, *request.param)
+        if passes[request.param].refused:
+            pytest.skip(passes[request.param].refused)
+        return passes[request.param]
+    return see, *request.param
 
 
 def same(value, shown, hexed):
@@ -341,8 +343,22 @@ def assert_result(row, record, said):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_row(seen, name):
-    seen, rung, mode = seen
+def test_row(see, name):
+    """
+    Another pass is made only where this row is not right and something was missed: where it is the program at the
+    exits of all system calls, it nearly always has missed something, of others.
+    """
+    see, rung, mode = see
+    for left in reversed(range(TRIES)):
+        try:
+            return assert_row(see(), rung, mode, name)
+        except AssertionError:
+            if not left or not see().missed:
+                raise
+            see(again=True)
+
+
+def assert_row(seen, rung, mode, name):
     row, said, records = seen.of(name)
     if name in NOT_SEEN[rung]:
         assert not records
@@ -352,7 +368,7 @@ def test_row(seen, name):
     if row.args[0].startswith("uring") and not RESULTS_OF_URING or row.args[0] == "uring-skip":
         assert not results
     elif row.args[0] == "uring-overflow":
-        assert 128 <= len(results) < row.count
+        assert len(results) == ROOM_OF_URING
     else:
         assert len(results) == row.count
     for record in results:
@@ -371,12 +387,12 @@ def test_row(seen, name):
             assert record.get(member) == value, (member, record)
 
 
-def test_what_is_not_seen_is_said(seen):
-    seen, rung, _ = seen
+def test_what_is_not_seen_is_said(see):
+    see, rung, _ = see
     parts = ["opens of 32-bit programs without --compat"] * (rung == "tp")
     parts += ["what comes of opens by io_uring, and those that are refused at once"] * (not RESULTS_OF_URING)
-    assert seen.start.get("cannot_see") == (", ".join(parts) or None)
-    assert seen.start["probe"] == rung.split()[0]
+    assert see().start.get("cannot_see") == (", ".join(parts) or None)
+    assert see().start["probe"] == rung.split()[0]
 
 
 # ---- options ----
@@ -438,13 +454,17 @@ def test_filters(run, openers, tmp_path, rung):
     (tmp_path / "file").write_text("x")
     known = Waiting(openers, "times", tmp_path / "file", 23, 0, 0)
     cases = filters(tmp_path, known.pid)
-    tools = [run("opensnoop", "--json", "--stats", "--probe", rung, *args) for args, *_ in cases]
+    # with room for what everybody else opens while these many tools wait for a CPU
+    tools = [run("opensnoop", "--json", "--stats", "--buffer", "4M", "--probe", rung, *args) for args, *_ in cases]
     seven = run("opensnoop", "--json", "--probe", rung, "--prefix", tmp_path, "--limit", 7)
     known.go().result()
     do(openers, "times", tmp_path / "none", 23, 0, 0)
+    # first all of them: while the records of one are read, the others would have to keep what everybody opens
+    for tool in tools:
+        tool.stop()
     assert len(seven.finish().of("open")) == 7
     for tool, (args, of_file, of_none) in zip(tools, cases):
-        paths = collections.Counter(record.get("path") for record in tool.stop().of("open"))
+        paths = collections.Counter(record.get("path") for record in tool.of("open"))
         assert (paths[str(tmp_path / "file")], paths[str(tmp_path / "none")]) == (of_file, of_none), args
         assert tool.records[-1]["filtered"] >= 46 - of_file - of_none and tool.records[-1]["lost"] == 0
 
@@ -554,31 +574,31 @@ def test_uring_without_a_result(run, openers, tmp_path):
     done = subprocess.run([openers, "uring-overflow", tmp_path / "file"], capture_output=True)
     if done.returncode == SKIP:
         pytest.skip(done.stderr.decode())
+    assert done.returncode == 0, done.stderr
     records = failed.stop().of("open")
     assert not any("fd" in record or "errno" in record for record in records)
-    assert 0 < len(records) <= 128 if RESULTS_OF_URING else not records
+    assert len(records) == (256 - ROOM_OF_URING) * RESULTS_OF_URING
     assert failed.records[-1]["filtered"] >= 256 - len(records)
     assert not slow.stop().of("open") and slow.records[-1]["filtered"] >= 256
 
 
 @again_if_missed
-def test_uring_whose_memory_is_taken_by_others(run, alone, tmp_path):
-    """What comes of those is not what came of it: they are not for writing, and fail."""
-    (tmp_path / "file").write_text("x")
+def test_uring_whose_memory_is_taken_by_others(run, alone):
+    """What comes of those is not what came of it: they are not for writing, and fail with ENOTDIR."""
     options = ["--json", "--comm", alone.name, "-f", "O_WRONLY"]
     tool, by_error, slow = run("opensnoop", *options), run("opensnoop", *options, "--by", "errno"), \
         run("opensnoop", *options, "--by", "errno", "--min", "1h")
-    done = subprocess.run([alone, "uring-reuse", tmp_path / "file", tmp_path / "none"], capture_output=True)
+    done = subprocess.run([alone, "uring-reuse"], capture_output=True)
     if done.returncode == SKIP:
         pytest.skip(done.stderr.decode())
-    records = tool.stop().of("open")
-    assert len(records) == 256 and not any("errno" in record for record in records)
-    told = sum("fd" in record for record in records)
-    assert 128 <= told < 256 if RESULTS_OF_URING else not told
+    assert done.returncode == 0, done.stderr
+    told = ROOM_OF_URING * RESULTS_OF_URING
+    results = collections.Counter(record.get("errno") for record in tool.stop().of("open"))
+    assert results == collections.Counter({errno.EBADF: told, None: 256 - told})
     counted, total = counts(by_error.stop(), "errno")
-    assert counted[0] == told and set(counted) <= {0, None}
-    # those at the end that nobody took the memory of are not known to be over; 6.1 does not give it to the next ones
-    assert (0 if KERNEL == "6.1" else 1) <= counted[None] <= 256 - told and total == told + counted[None]
+    assert counted[errno.EBADF] == told and set(counted) <= {errno.EBADF, None}
+    # those at the end that nobody took the memory of are not known to be over
+    assert 64 < counted[None] <= 256 - told and total == told + counted[None]
     assert not slow.stop().of("count")
 
 

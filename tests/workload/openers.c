@@ -34,7 +34,8 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SKIP = 77, LOW = 1 << 20, ENTRIES = 64, MODE = 0640 };
+/* RESULTS: the room of a ring for them */
+enum { SKIP = 77, LOW = 1 << 20, ENTRIES = 64, RESULTS = 2 * ENTRIES, MODE = 0640 };
 
 static char **args;
 static long tid;
@@ -700,12 +701,12 @@ static long by_uring_skip(void)
 }
 
 /* Four times the entries: there is no room to tell what came of the last ones. */
-static void ring_flood(const char *name, int flags)
+static void ring_flood(int dfd, const char *name, int flags)
 {
 	unsigned int rounds = 4;
 
 	for (unsigned int i = 0; i < rounds * ENTRIES; i++) {
-		ring_add_open(AT_FDCWD, name, flags);
+		ring_add_open(dfd, name, flags);
 		if (ring.n < ENTRIES)
 			continue;
 		__atomic_store_n(ring.sq_tail, *ring.sq_tail + ring.n, __ATOMIC_RELEASE);
@@ -715,25 +716,32 @@ static void ring_flood(const char *name, int flags)
 	}
 }
 
-/* NAME */
+/* NAME: until there is no room. A thread of the kernel may open some of them, and would be stopped with us. */
 static long by_uring_overflow(void)
 {
 	ring_open();
 	begin();
-	ring_flood(args[0], O_RDONLY);
+	ring_flood(AT_FDCWD, args[0], O_RDONLY);
+	while (__atomic_load_n(ring.cq_tail, __ATOMIC_ACQUIRE) - *ring.cq_head < RESULTS)
+		if (syscall(SYS_io_uring_enter, ring.fd, 0, RESULTS, IORING_ENTER_GETEVENTS, NULL, 0) < 0)
+			err(1, "io_uring_enter");
 	return 0;
 }
 
-/* NAME OTHER: the same for writing; then some of OTHER, for reading, get the memory of those. */
+/*
+ * The same for writing; then some for reading get the memory of those. All fail before a path is walked, the former with
+ * EBADF, the latter with ENOTDIR: what is walked may be left to a thread of the kernel, and be over, and its memory free,
+ * at any time.
+ */
 static long by_uring_reuse(void)
 {
 	ring_open();
 	begin();
-	ring_flood(args[0], O_WRONLY);
+	ring_flood(-1, "name", O_WRONLY);
 	while (ring_run(0))
 		;
 	for (int i = 0; i < ENTRIES; i++)
-		ring_add_open(AT_FDCWD, args[1], O_RDONLY);
+		ring_add_open(ring.fd, "name", O_RDONLY);
 	return ring_run(ENTRIES);
 }
 
@@ -802,7 +810,7 @@ static const struct kind {
 	{ "uring-link", by_uring_link, 1 },
 	{ "uring-skip", by_uring_skip, 1 },
 	{ "uring-overflow", by_uring_overflow, 1 },
-	{ "uring-reuse", by_uring_reuse, 2 },
+	{ "uring-reuse", by_uring_reuse, 0 },
 	{ "uring-waiting", by_uring_waiting, 2 },
 };
 

@@ -137,11 +137,14 @@ static __always_inline long read_name(char *to, u32 size, const struct open *o)
 	return 1;
 }
 
-/* A result that is lost is not counted: what was asked for is shown without it. */
-static __always_inline void output(void *rec, u64 size, const struct open *o)
+/* False: it is lost. A result that is lost is not counted: what was asked for is shown without it. */
+static __always_inline bool output(void *rec, u64 size, const struct open *o)
 {
-	if (!bk_try_output(rec, size) && o->where != IN_REQUEST)
+	if (bk_try_output(rec, size))
+		return true;
+	if (o->where != IN_REQUEST)
 		bk_add(&bk_books.lost, 1);
+	return false;
 }
 
 #define RECORD(name, room)								\
@@ -152,21 +155,22 @@ static __always_inline void output(void *rec, u64 size, const struct open *o)
 RECORD(short_record, OPENSNOOP_NAME_SHORT);
 RECORD(full_record, BK_PATH_ROOM + BK_PATH_NAME);
 
-static __always_inline void send_long(const struct open *o, const struct opensnoop_event *filled)
+static __always_inline bool send_long(const struct open *o, const struct opensnoop_event *filled)
 {
 	struct opensnoop_event *e = bk_reserve(sizeof(*e) + OPENSNOOP_NAME_MAX);
 	long n;
 
 	if (!e)
-		return;
+		return false;
 	__builtin_memcpy(e, filled, sizeof(*e));
 	n = read_name(e->data, OPENSNOOP_NAME_MAX, o);
 	e->name_len = n >= 0 ? n : OPENSNOOP_NO_NAME;
 	bk_submit(e);
+	return true;
 }
 
 /* The name as it was given. Most are short, and the record is then as long as it must be. */
-static __always_inline void send_name(const struct open *o, struct task_struct *task)
+static __always_inline bool send_name(const struct open *o, struct task_struct *task)
 {
 	struct short_record r;
 	struct opensnoop_event *e = (void *)&r;
@@ -174,19 +178,16 @@ static __always_inline void send_name(const struct open *o, struct task_struct *
 
 	if (config.prefix_len && o->where != IN_REQUEST && (n <= 0 || !want_name(e->data))) {
 		bk_leave_out();
-		return;
+		return false;
 	}
 	fill(e, o, task);
-	if (n == OPENSNOOP_NAME_SHORT) {
-		send_long(o, e);
-		return;
-	}
+	if (n == OPENSNOOP_NAME_SHORT)
+		return send_long(o, e);
 	e->name_len = n >= 0 ? n : OPENSNOOP_NO_NAME;
 	if (n < 0)
 		n = 0;
 	bk_hide(n);
-	if ((u64)n <= OPENSNOOP_NAME_SHORT)
-		output(e, sizeof(*e) + n, o);
+	return (u64)n <= OPENSNOOP_NAME_SHORT && output(e, sizeof(*e) + n, o);
 }
 
 /* ---- records with paths ---- */
@@ -229,7 +230,7 @@ static __always_inline struct bk_place find_place(const struct open *o, struct t
 	return place;
 }
 
-static __always_inline void send_full(const struct open *o, struct task_struct *task)
+static __always_inline bool send_full(const struct open *o, struct task_struct *task)
 {
 	struct fs_struct *fs = bk_get_ptr(bk_current_is_typed(), task, fs);
 	struct bk_place place, root;
@@ -240,7 +241,7 @@ static __always_inline void send_full(const struct open *o, struct task_struct *
 
 	e = bpf_map_lookup_elem(&records, &which);
 	if (!e)
-		return;
+		return false;
 	fill(e, o, task);
 	n = read_name(e->data, OPENSNOOP_NAME_MAX, o);
 	e->name_len = n >= 0 ? n : OPENSNOOP_NO_NAME;
@@ -249,7 +250,7 @@ static __always_inline void send_full(const struct open *o, struct task_struct *
 		e->data[0] = 0;
 	bk_hide(at);
 	if (at > OPENSNOOP_NAME_MAX)
-		return;
+		return false;
 	place = find_place(o, task, fs, n >= 0, e->data[0], &e->path);
 	end = at;
 	if (place.dentry) {
@@ -258,8 +259,7 @@ static __always_inline void send_full(const struct open *o, struct task_struct *
 	}
 	e->path_len = end - at;
 	bk_hide(end);
-	if (end <= BK_PATH_ROOM + BK_PATH_NAME)
-		output(e, sizeof(*e) + end, o);
+	return end <= BK_PATH_ROOM + BK_PATH_NAME && output(e, sizeof(*e) + end, o);
 }
 
 /* ---- --count ---- */
@@ -305,14 +305,15 @@ static __always_inline void count(const struct open *o, struct task_struct *task
 /* Programs exist once for each: one for all would be several times as long, and take as long to load. */
 enum what { NAME, PATH, COUNT };
 
-static __always_inline void send(const struct open *o, struct task_struct *task, const enum what what)
+/* False: there is no record of it. */
+static __always_inline bool send(const struct open *o, struct task_struct *task, const enum what what)
 {
-	if (what == COUNT)
-		count(o, task);
-	else if (what == PATH)
-		send_full(o, task);
-	else
-		send_name(o, task);
+	if (what == PATH)
+		return send_full(o, task);
+	if (what == NAME)
+		return send_name(o, task);
+	count(o, task);
+	return true;
 }
 
 #define OPENS(section, name, rung, body)						\
@@ -671,15 +672,13 @@ static __always_inline int uring_taken(struct io_kiocb *req, const enum what wha
 		bk_leave_out();
 		return 0;
 	}
-	if (is_matched(&o)) {
-		if (config.latency)
-			now = bpf_ktime_get_ns();
-		bpf_map_update_elem(&requests, &o.id, &now, BPF_ANY);
-	}
-	if (config.by == OPENSNOOP_BY_ERRNO && is_matched(&o))
-		return 0;
+	if (config.latency)
+		now = bpf_ktime_get_ns();
 	bk_forget(o.kind, o.flags);
-	send(&o, task, what);
+	if ((config.by != OPENSNOOP_BY_ERRNO || !is_matched(&o)) && !send(&o, task, what))
+		return 0; /* the reader would take its result for that of the one before, which it knows */
+	if (is_matched(&o))
+		bpf_map_update_elem(&requests, &o.id, &now, BPF_ANY);
 	return 0;
 }
 

@@ -584,8 +584,9 @@ def test_uring_without_a_result(run, openers, tmp_path):
 
 @again_if_missed
 def test_uring_whose_memory_is_taken_by_others(run, alone):
-    """What comes of those is not what came of it: they are not for writing, and fail with ENOTDIR."""
+    """What comes of those is not what came of it: they are not for writing, have another name, and fail with ENOTDIR."""
     options = ["--json", "--comm", alone.name, "-f", "O_WRONLY"]
+    by_prefix = run("opensnoop", "--json", "--comm", alone.name, "--prefix", "name")
     tool, by_error, slow = run("opensnoop", *options), run("opensnoop", *options, "--by", "errno"), \
         run("opensnoop", *options, "--by", "errno", "--min", "1h")
     done = subprocess.run([alone, "uring-reuse"], capture_output=True)
@@ -593,8 +594,9 @@ def test_uring_whose_memory_is_taken_by_others(run, alone):
         pytest.skip(done.stderr.decode())
     assert done.returncode == 0, done.stderr
     told = ROOM_OF_URING * RESULTS_OF_URING
-    results = collections.Counter(record.get("errno") for record in tool.stop().of("open"))
-    assert results == collections.Counter({errno.EBADF: told, None: 256 - told})
+    for lines_of in tool, by_prefix:
+        results = collections.Counter(record.get("errno") for record in lines_of.stop().of("open"))
+        assert results == collections.Counter({errno.EBADF: told, None: 256 - told})
     counted, total = counts(by_error.stop(), "errno")
     assert counted[errno.EBADF] == told and set(counted) <= {errno.EBADF, None}
     # those at the end that nobody took the memory of are not known to be over

@@ -741,7 +741,7 @@ static long by_uring_reuse(void)
 	while (ring_run(0))
 		;
 	for (int i = 0; i < ENTRIES; i++)
-		ring_add_open(ring.fd, "name", O_RDONLY);
+		ring_add_open(ring.fd, "other", O_RDONLY);
 	return ring_run(ENTRIES);
 }
 

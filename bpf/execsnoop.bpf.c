@@ -138,7 +138,7 @@ static __always_inline void send_path(struct bk_place place, const struct path *
 			break;									\
 		__e = bk_reserve(sizeof(*__e) + (name_room) + (args_room));			\
 		if (__e) {									\
-			fill(__e, name_room, args_room, args, &x, bprm, now, duration);	\
+			fill(__e, name_room, args_room, args, &x, bprm, now, duration);		\
 			bk_submit(__e);								\
 		}										\
 		return 0;									\

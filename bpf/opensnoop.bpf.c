@@ -45,6 +45,9 @@ enum where {
 	NOWHERE,
 };
 
+/* Where no process has memory, unlike at 0: what is said to be there cannot be read. */
+#define NO_NAME (-1ULL)
+
 /* An open that has returned. */
 struct open {
 	struct bk_who who;
@@ -462,8 +465,7 @@ static __always_inline void take_arguments(struct open *o, u32 call, const bool 
 		take_how(o, (void *)ARG(2));
 		break;
 	case OPENSNOOP_OPEN_BY_HANDLE_AT:
-		/* without a name: it cannot be read */
-		o->kind = OPENSNOOP_HANDLE;
+		o->kind = OPENSNOOP_HANDLE; /* without a name */
 		o->dfd = ARG(0);
 		o->flags = ARG(2);
 		break;
@@ -490,7 +492,7 @@ static __always_inline u32 find_call(const volatile int numbers[OPENSNOOP_CALLS]
 static __always_inline int call_returned(struct trace_event_raw_sys_exit *ctx, struct task_struct *task,
 					 struct bk_who who, u64 ns, const enum what what)
 {
-	struct open o = { .who = who, .ret = ctx->ret, .latency = ns };
+	struct open o = { .who = who, .name = NO_NAME, .ret = ctx->ret, .latency = ns };
 	s32 nr = ctx->id;
 	struct pt_regs *regs = bk_user_regs(task, nr);
 
@@ -530,7 +532,7 @@ static __always_inline u32 compat_call(struct pt_regs *regs)
 static __always_inline int compat_returned(u64 *ctx, struct task_struct *task, struct bk_who who, u64 ns,
 					   u32 call, const enum what what)
 {
-	struct open o = { .who = who, .ret = (s32)ctx[1], .latency = ns, .compat = true };
+	struct open o = { .who = who, .name = NO_NAME, .ret = (s32)ctx[1], .latency = ns, .compat = true };
 
 	take_arguments(&o, call, true, (void *)ctx[0], true);
 	return returned(&o, task, what);
@@ -566,6 +568,26 @@ struct {
 	__type(key, u64);
 	__type(value, u64);
 } requests SEC(".maps");
+
+/* Of those that are counted when they are done, so many are not: also those for which the map had no room. */
+unsigned long long unfinished;
+
+static __always_inline void request_taken(u64 id, u64 now)
+{
+	bpf_map_update_elem(&requests, &id, &now, BPF_ANY);
+	if (config.by == OPENSNOOP_BY_ERRNO)
+		bk_add(&unfinished, 1);
+}
+
+/* False: it was not one of them. */
+static __always_inline bool request_over(u64 id)
+{
+	if (bpf_map_delete_elem(&requests, &id))
+		return false;
+	if (config.by == OPENSNOOP_BY_ERRNO)
+		bk_add(&unfinished, -1);
+	return true;
+}
 
 static __always_inline u8 uring_opcode(const struct io_kiocb *req)
 {
@@ -639,7 +661,7 @@ static __always_inline void uring_begins(u64 id)
 {
 	u32 key = OPENSNOOP_UNKNOWN;
 
-	if (bpf_map_delete_elem(&requests, &id) || config.by != OPENSNOOP_BY_ERRNO)
+	if (!request_over(id) || config.by != OPENSNOOP_BY_ERRNO)
 		return;
 	if (config.min_ns)
 		bk_leave_out();
@@ -678,7 +700,7 @@ static __always_inline int uring_taken(struct io_kiocb *req, const enum what wha
 	if ((config.by != OPENSNOOP_BY_ERRNO || !is_matched(&o)) && !send(&o, task, what))
 		return 0; /* the reader would take its result for that of the one before, which it knows */
 	if (is_matched(&o))
-		bpf_map_update_elem(&requests, &o.id, &now, BPF_ANY);
+		request_taken(o.id, now);
 	return 0;
 }
 
@@ -765,7 +787,7 @@ static __always_inline int complete(u64 *ctx, const enum what what)
 		return 0;
 	if (config.latency)
 		o.latency = bpf_ktime_get_ns() - *taken;
-	if (bpf_map_delete_elem(&requests, &o.id))
+	if (!request_over(o.id))
 		return 0;
 	bk_read(&ret, sizeof(ret), &req->cqe.res);
 	o.slot = uring_slot((void *)req);

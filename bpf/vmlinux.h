@@ -194,7 +194,6 @@ struct io_cqe {
 	__s32 res;
 };
 
-
 struct io_cmd_data { /* from 6.0 */
 	struct file *file;
 };
@@ -394,11 +393,6 @@ enum skb_drop_reason {
 /* from 5.17 the tracepoint carries a reason, as its event struct tells */
 struct trace_event_raw_kfree_skb {
 	enum skb_drop_reason reason;
-};
-
-/* Here only for its long array of bytes, see bk_read(). */
-struct __kernel_sockaddr_storage {
-	char __data[126];
 };
 
 #pragma clang attribute pop

@@ -332,20 +332,18 @@ static int report(struct bk_run *run, void *skel, bool last)
 
 static int init(struct bk_run *run)
 {
-	if ((bk_count_wanted(&opt.count) && check_count(run)) || bk_count_init(run, &opt.count, keys))
-		return -EINVAL;
 	if (opt.wall && opt.relative) {
 		bk_error("-T and -t: there is one column for the time");
 		return -EINVAL;
 	}
+	if ((opt.wall || opt.relative) && run->opts.timestamp == BK_TIME_UNSET)
+		run->opts.timestamp = opt.wall ? BK_TIME_WALL : BK_TIME_REL;
+	if ((bk_count_wanted(&opt.count) && check_count(run)) || bk_count_init(run, &opt.count, keys))
+		return -EINVAL;
 	if (opt.args_max > EXECSNOOP_ARGS_MAX) {
 		bk_error("--args-max: at most 32k");
 		return -EINVAL;
 	}
-	if (opt.wall)
-		run->opts.timestamp = BK_TIME_WALL;
-	if (opt.relative)
-		run->opts.timestamp = BK_TIME_REL;
 	if (!opt.show_uid)
 		hide(C_UID);
 	if (!opt.duration)

@@ -73,7 +73,7 @@ static const struct bk_opt opts[] = {
 	BK_FLAG(0, "write", &opt.write, "only for writing"),
 	BK_FLAG('F', "full-path", &opt.full, "whole paths, as the process sees them from its root"),
 	BK_FLAG(0, "host-path", &opt.host, "whole paths, as they are from our root"),
-	BK_STR(0, "prefix", &opt.prefix, "TEXT", "only paths that begin so"),
+	BK_STR(0, "prefix", &opt.prefix, "PATH", "only paths that begin so; at most 127 bytes without -F"),
 	BK_STR(0, "glob", &opt.glob, "PATTERN", "only such paths; *, ? and [] as in the shell, * with slashes"),
 	BK_FLAG(0, "latency", &opt.latency, "a column with the time that the call took"),
 	BK_DURATION(0, "min", &opt.min_ns, "TIME", "only calls that took at least so long"),
@@ -293,15 +293,15 @@ static const struct bk_call calls[OPENSNOOP_CALLS] = {
 
 static int init(struct bk_run *run)
 {
-	if (opt.prefix && strlen(opt.prefix) >= OPENSNOOP_NAME_SHORT) {
-		bk_error("--prefix: '%s' is longer than the %d bytes that are compared", opt.prefix,
+	if (opt.prefix && !opt.full && !opt.host && strlen(opt.prefix) >= OPENSNOOP_NAME_SHORT) {
+		bk_error("--prefix: '%s' is longer than the %d bytes that are compared without -F", opt.prefix,
 			 OPENSNOOP_NAME_SHORT - 1);
 		return -EINVAL;
 	}
+	if (opt.wall && run->opts.timestamp == BK_TIME_UNSET)
+		run->opts.timestamp = BK_TIME_WALL;
 	if ((bk_count_wanted(&opt.count) && check_count(run)) || bk_count_init(run, &opt.count, keys))
 		return -EINVAL;
-	if (opt.wall)
-		run->opts.timestamp = BK_TIME_WALL;
 	opt.full |= opt.host;
 	opt.latency |= opt.min_ns > 0;
 	if (!opt.show_uid)
@@ -412,14 +412,16 @@ static const char *find_blind_uring(const struct bk_run *run)
 /* What cannot be seen here, or NULL. */
 static const char *find_blind(const struct bk_run *run)
 {
-	static char text[160];
-	const char *compat = "", *uring = find_blind_uring(run);
+	static char text[256];
+	const char *call = "", *handle = "", *uring = find_blind_uring(run);
 
 	if (loaded(run, "call", "__tp") && !opt.compat)
-		compat = "opens of 32-bit programs without --compat";
-	else if (loaded(run, "open", "__fexit") && !loaded(run, "handle", "__fexit"))
-		compat = "open_by_handle_at";
-	snprintf(text, sizeof(text), "%s%s%s", compat, *compat && *uring ? ", " : "", uring);
+		call = "opens of 32-bit programs without --compat";
+	else if (loaded(run, "open", "__fexit"))
+		call = "openat2 with a wrong size or address, calls that seccomp refuses";
+	if (loaded(run, "open", "__fexit") && !loaded(run, "handle", "__fexit"))
+		handle = ", open_by_handle_at";
+	snprintf(text, sizeof(text), "%s%s%s%s", call, handle, *call && *uring ? ", " : "", uring);
 	return *text ? text : NULL;
 }
 
@@ -694,25 +696,19 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 	return 0;
 }
 
-static void add_one(void *n, const void *id, const void *taken)
-{
-	++*(uint64_t *)n;
-}
-
 /* Those that the program still waits for, which it does only to count by error. */
-static int count_pending(struct bk_run *run, const struct opensnoop_bpf *s)
+static int count_unfinished(struct bk_run *run, const struct opensnoop_bpf *s)
 {
 	union opensnoop_key key = { .number = OPENSNOOP_UNKNOWN };
-	uint64_t n = 0;
 	int err = bk_count_wait();
+	uint64_t n = s->bss->unfinished;
 
-	if (!err)
-		err = bk_empty_map(bpf_map__fd(s->maps.requests), sizeof(uint64_t), sizeof(uint64_t), add_one, &n);
-	if (!err && n && opt.min_ns)
-		run->left_out += n;
-	else if (!err && n)
-		err = bk_count_add(&key, n);
-	return err;
+	if (err || !n)
+		return err;
+	if (!opt.min_ns)
+		return bk_count_add(&key, n);
+	run->left_out += n;
+	return 0;
 }
 
 /* With what is asked for and not done at the end. */
@@ -721,7 +717,7 @@ static int report(struct bk_run *run, void *skel, bool last)
 	int err = 0;
 
 	if (!run->events) {
-		err = last ? count_pending(run, skel) : 0;
+		err = last ? count_unfinished(run, skel) : 0;
 		return err ? err : bk_count_report(run, last, "opens", count_cols[opt.count.by + 1], is_known);
 	}
 	while (last && pending.n)

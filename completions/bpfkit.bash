@@ -4,7 +4,8 @@
 # Completion for bpfkit and its links in bash. The binary itself is asked for all of it:
 #   bpfkit --complete               tools and options of bpfkit, "word<TAB>help" a line
 #   bpfkit --complete TOOL          options of a tool, the same
-#   bpfkit --complete TOOL --long   values of an option; <iface>, <file> and <dir> stand for such names
+#   bpfkit --complete TOOL --long   values of an option; <iface>, <file> and <dir> stand for such names,
+#                                 <value> for what cannot be said
 #   bpfkit --complete TOOL --long X,Y   the same where there can be several: each with "X," in front
 
 _bpfkit() {
@@ -54,6 +55,7 @@ _bpfkit() {
 			compopt -o filenames
 			mapfile -t words < <(compgen -f -- "$cur")
 			;;
+		'<value>') return ;;
 		'<dir>')
 			compopt -o filenames
 			mapfile -t words < <(compgen -d -- "$cur")

@@ -41,6 +41,8 @@ function __bpfkit_complete
                 set values (path basename /sys/class/net/*)
             case '<file>'
                 set values (__fish_complete_path $rest)
+            case '<value>'
+                return
             case '<dir>'
                 set values (__fish_complete_directories $rest '')
         end

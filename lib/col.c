@@ -94,6 +94,14 @@ static bool in_table(const struct bk_run *run, const struct bk_col *c)
 	return c->head && (c->kind != BK_COL_TIME || run->opts.timestamp != BK_TIME_NONE);
 }
 
+/* A date makes a time wider than its column is otherwise. */
+static short width_of(const struct bk_run *run, const struct bk_col *c)
+{
+	enum { ISO = sizeof("2026-01-31T23:59:59.123456+0000") - 1 };
+
+	return c->kind == BK_COL_TIME && c->width && run->opts.timestamp == BK_TIME_ISO ? -ISO : c->width;
+}
+
 /* What a pointer in the record points to; NULL: nothing is known. */
 static const char *pointed(const struct bk_col *c, const void *rec)
 {
@@ -166,7 +174,7 @@ static size_t other_cell(struct bk_run *run, size_t gap, const struct bk_col *c,
 		bk_puts(o, text);
 	else
 		put_value(run, c, rec);
-	return bk_cell_align(o, c->width);
+	return bk_cell_align(o, width_of(run, c));
 }
 
 static size_t put_cell(struct bk_run *run, size_t gap, const struct bk_col *c, const void *rec)
@@ -197,7 +205,7 @@ static size_t put_cell(struct bk_run *run, size_t gap, const struct bk_col *c, c
 		return text_cell(o, gap, p, strlen(p), c->width);
 	case BK_COL_TIME:
 		if (c->width <= 0)
-			return time_cell(run, gap, number(c, p), c->width);
+			return time_cell(run, gap, number(c, p), width_of(run, c));
 		/* fall through */
 	default:
 		return other_cell(run, gap, c, rec, NULL);

@@ -491,9 +491,13 @@ static void complete_values(const struct bk_tool *tool, const struct bk_opt *o, 
 		printf("<iface>\n");
 	else if (o->type == BK_OPT_CGROUP)
 		printf("<dir>\n");
+	else if (o->type == BK_OPT_NETNS || (o->type == BK_OPT_STR && !strcmp(o->arg, "PATH")))
+		printf("<file>\n");
 	else if (!strcmp(o->name, "probe"))
 		for (const char *const *p = tool->probes; p && *p; p++)
 			printf("%s\n", *p);
+	else if (o->type != BK_OPT_FLAG && !o->choices)
+		printf("<value>\n");
 	for (int i = 0; o->choices && o->choices[i]; i++)
 		printf("%.*s%s\n", before, before ? begun : "", o->choices[i]);
 }

@@ -338,6 +338,8 @@ static int open_skeleton(struct bk_run *run, struct any_skel **out, const char *
 	return bk_probe_learn(run->probe, (*out)->obj);
 }
 
+static const char attach_the_programs[] = "attach the programs";
+
 static int load_and_attach(struct bk_run *run, struct any_skel *skel, const char **what)
 {
 	int err = prepare(run, skel);
@@ -347,7 +349,7 @@ static int load_and_attach(struct bk_run *run, struct any_skel *skel, const char
 		err = bpf_object__load_skeleton(skel->skeleton);
 	}
 	if (!err) {
-		*what = "attach the programs";
+		*what = attach_the_programs;
 		err = attach(run, skel);
 	}
 	return err;
@@ -385,26 +387,42 @@ static int start_on(struct bk_run *run, struct any_skel **skel, const char **wha
 	return err;
 }
 
+/* Why a tracepoint of tracefs cannot be found, and what to do; NULL: that is not why. */
+static const char *no_tracefs(void)
+{
+	static const char *const places[] = { "/sys/kernel/tracing/events", "/sys/kernel/debug/tracing/events" };
+	bool refused = false;
+
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		if (!faccessat(AT_FDCWD, places[i], X_OK, AT_EACCESS))
+			return NULL;
+		refused |= errno == EACCES;
+	}
+	return refused ? "tracefs is only for root here: run it as root, or with CAP_DAC_READ_SEARCH, too" :
+			 "this probe needs tracefs (mount -t tracefs tracefs /sys/kernel/tracing)";
+}
+
 static int refused(struct bk_run *run, int err, const char *what)
 {
 	/* the kernel's own number for what it does not support, which has no text */
 	enum { KERNEL_ENOTSUPP = 524 };
 	const char *cause = bk_log_cause(), *on = run->rung ? run->rung : "",
-		   *with = run->rung ? " with the probe " : "";
+		   *with = run->rung ? " with the probe " : "", *tracefs = NULL;
 
 	if (err == -KERNEL_ENOTSUPP)
 		err = -EOPNOTSUPP;
-	if (err == -EPERM || err == -EACCES) {
+	if (what == attach_the_programs && (err == -ENOENT || err == -EACCES))
+		tracefs = no_tracefs();
+	if ((err == -EPERM || err == -EACCES) && !tracefs) {
 		bk_error("cannot %s%s%s: the kernel refuses (%s): %s", what, with, on,
 			 strerror(-err), err == -EACCES && cause ? cause : bk_why_refused());
 		return err == -EPERM ? BK_EXIT_LACKING : BK_EXIT_FAILED;
 	}
-	if (err == -ENOENT && access("/sys/kernel/tracing/events", X_OK) &&
-	    access("/sys/kernel/debug/tracing/events", X_OK))
-		cause = "this probe needs tracefs (mount -t tracefs tracefs /sys/kernel/tracing)";
+	if (tracefs)
+		cause = tracefs;
 	bk_error("cannot %s%s%s: %s%s%s", what, with, on, strerror(-err), cause ? ": " : "",
 		 cause ? cause : "");
-	return err == -ENOENT || err == -ESRCH || err == -EOPNOTSUPP || err == -ENOSYS ?
+	return tracefs || err == -ENOENT || err == -ESRCH || err == -EOPNOTSUPP || err == -ENOSYS ?
 		       BK_EXIT_LACKING :
 		       BK_EXIT_FAILED;
 }

@@ -133,7 +133,7 @@ const char *bk_parse_size(const char *s, uint64_t *bytes)
 
 const char *bk_parse_list(const char *s, uint32_t min, uint32_t max, struct bk_list *l)
 {
-	struct bk_list out = { 0 };
+	struct bk_list out = *l;
 	char item[16];
 
 	for (;;) {
@@ -148,7 +148,7 @@ const char *bk_parse_list(const char *s, uint32_t min, uint32_t max, struct bk_l
 		bad = bk_parse_u64(item, min, max, &v);
 		if (bad)
 			return n && *bad != 'n' ? bad : "not a list of numbers such as 80,443";
-		if (out.n == ARRAY_LEN(out.v))
+		if (out.n >= ARRAY_LEN(out.v))
 			return "too long a list: at most 16";
 		out.v[out.n++] = v;
 		if (!s[n])

@@ -89,11 +89,10 @@ def test_values_that_are_completed_are_taken(tool, option, nobody):
     values = completions(tool, f"--{option.name}")
     if option.letter:
         assert completions(tool, f"-{option.letter}") == values
-    if not option.arg:
-        assert not values
+    assert bool(option.arg) == bool(values)
     choices = re.search(r": ((?:[\w-]+ )*[\w-]+)$", option.rest)
     for value in values:
-        if re.fullmatch("<(iface|file|dir)>", value):
+        if re.fullmatch("<(iface|file|dir|value)>", value):
             assert values == [value]
             continue
         assert re.fullmatch(r"[\w-]+", value)

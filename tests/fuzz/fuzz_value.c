@@ -86,6 +86,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(s, data + 1, size - 1);
 	s[size - 1] = 0;
 	memset(&untouched, 0xa5, sizeof(untouched));
+	if (kind == 4)
+		untouched.list.n = 0; /* what is added to */
 	v = untouched;
 	said = parse(kind, s);
 	if (!said)

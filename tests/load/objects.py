@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs of the binary under test, what the kernel holds, and what is in the compiled programs."""
 import collections
+import glob
 import json
 import os
 import pathlib
@@ -67,10 +68,10 @@ def show(kind):
 def held_objects():
     """("prog", 7) ... of all that processes hold by a descriptor, and what those objects hold in turn."""
     held = set()
-    for path in pathlib.Path("/proc").glob("[0-9]*/fdinfo/*"):
+    for path in glob.glob("/proc/[0-9]*/fdinfo/*"):     # that of pathlib stumbles over a process that ends
         try:
             held |= {(kind, int(number))
-                     for kind, number in re.findall(r"^(prog|map|link)_id:\s*(\d+)", path.read_text(), re.M)}
+                     for kind, number in re.findall(r"^(prog|map|link)_id:\s*(\d+)", pathlib.Path(path).read_text(), re.M)}
         except OSError:
             pass            # has ended
     for prog in show("prog"):

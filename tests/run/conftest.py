@@ -148,7 +148,7 @@ def again_if_missed(test):
             Tool.started.clear()
             try:
                 return test(**fixtures | place)
-            except (AssertionError, ValueError):
+            except (AssertionError, ValueError, LookupError):
                 for tool in Tool.started:
                     if tool.process.poll() is None:
                         tool.stop()

@@ -2,6 +2,7 @@
 """A command behind "--": it and all that descends from it is followed, and it runs as if its caller had run it."""
 import contextlib
 import fcntl
+import glob
 import json
 import os
 import pathlib
@@ -314,7 +315,7 @@ def test_after_the_end_a_first_signal_is_passed_on_and_a_second_ends_the_tool(fo
 
 def children(pid):
     found = []
-    for stat in pathlib.Path("/proc").glob("[0-9]*/stat"):
+    for stat in map(pathlib.Path, glob.glob("/proc/[0-9]*/stat")):   # pathlib's stumbles over one that ends
         try:
             text = stat.read_text()
         except OSError:

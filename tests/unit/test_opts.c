@@ -168,13 +168,14 @@ static void test_own(void **state)
 	assert_int_equal(opt.number, 7);
 }
 
-static void test_last_wins(void **state)
+static void test_last_wins_and_lists_grow(void **state)
 {
 	good("-c 5 -c 6 --number 7 -e red -e blue --port 1,2 --port 3");
 	assert_int_equal(opt.number, 7);
 	assert_int_equal(opt.colour, 2);
-	assert_int_equal(opt.ports.n, 1);
-	assert_int_equal(opt.ports.v[0], 3);
+	assert_int_equal(opt.ports.n, 3);
+	assert_int_equal(opt.ports.v[0], 1);
+	assert_int_equal(opt.ports.v[2], 3);
 }
 
 static void test_shared(void **state)
@@ -668,6 +669,8 @@ static void test_complete_values(void **state)
 	assert_string_equal(complete(&tool, "--output"), "text\njson\n");
 	assert_string_equal(complete(&tool, "--ifname"), "<iface>\n");
 	assert_string_equal(complete(&tool, "--cgroup"), "<dir>\n");
+	assert_string_equal(complete(&tool, "--netns"), "<file>\n");
+	assert_string_equal(complete(&tool, "--comm"), "<value>\n");
 	assert_string_equal(complete(&tool, "--flag"), "");
 	assert_string_equal(complete(&tool, "--nonsense"), "");
 	assert_string_equal(complete(&tool, "-"), "");
@@ -714,7 +717,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing),
 		cmocka_unit_test(test_own),
-		cmocka_unit_test(test_last_wins),
+		cmocka_unit_test(test_last_wins_and_lists_grow),
 		cmocka_unit_test(test_shared),
 		cmocka_unit_test(test_all_pids),
 		cmocka_unit_test(test_comm),

@@ -222,15 +222,28 @@ static void good_list(const char *s, unsigned int n, const uint32_t *want)
 
 static void bad_list(const char *s)
 {
-	struct bk_list l, untouched;
+	struct bk_list untouched = { .n = 1, .v = { 7 } }, l = untouched;
 	const char *said;
 
-	memset(&untouched, UNTOUCHED, sizeof(untouched));
-	l = untouched;
 	said = bk_parse_list(s, 1, 65535, &l);
 	if (!said)
 		fail_msg("'%s' is taken", s);
 	assert_memory_equal(&l, &untouched, sizeof(l));
+}
+
+static void test_list_that_grows(void **state)
+{
+	static const uint32_t want[] = { 1, 2, 3, 4, 5 };
+	struct bk_list l = { 0 };
+
+	assert_null(bk_parse_list("1,2", 1, 65535, &l));
+	assert_null(bk_parse_list("3", 1, 65535, &l));
+	assert_non_null(bk_parse_list("4,0", 1, 65535, &l));
+	assert_null(bk_parse_list("4,5", 1, 65535, &l));
+	assert_int_equal(l.n, ARRAY_LEN(want));
+	assert_memory_equal(l.v, want, sizeof(want));
+	assert_non_null(bk_parse_list("1,2,3,4,5,6,7,8,9,10,11,12", 1, 65535, &l));
+	assert_int_equal(l.n, ARRAY_LEN(want));
 }
 
 static void test_list(void **state)
@@ -591,7 +604,7 @@ int main(void)
 		cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_duration_bad),
 		cmocka_unit_test(test_size),
-		cmocka_unit_test(test_list),
+		cmocka_unit_test(test_list), cmocka_unit_test(test_list_that_grows),
 		cmocka_unit_test(test_net),
 		cmocka_unit_test(test_host),
 		cmocka_unit_test(test_user),

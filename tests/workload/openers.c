@@ -184,6 +184,21 @@ static long by_handle(void)
 	return result(open_by_handle_at(fd, &handle.h, O_RDONLY));
 }
 
+/* With a name where there is none, at the address 0. */
+static long by_handle_at_zero(void)
+{
+	static const char name[] = "/no/such/name";
+	char *volatile zero = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+
+	if (zero == MAP_FAILED) {
+		warn("the page at 0");
+		exit(SKIP);
+	}
+	for (size_t i = 0; i < sizeof(name); i++)
+		zero[i] = name[i];
+	return by_handle();
+}
+
 static long by_wrong_handle(void)
 {
 	struct {
@@ -752,9 +767,11 @@ static long by_uring_waiting(void)
 
 	ring_open();
 	begin();
-	for (int i = atoi(args[1]); i > 0; i--)
+	for (int i = atoi(args[1]); i > 0; i--) {
 		ring_add_open(AT_FDCWD, args[0], O_RDONLY)->flags = IOSQE_ASYNC;
-	ring_run(0);
+		if (i % 4 == 1)
+			ring_run(0);
+	}
 	fputs("waiting\n", stderr);
 	while (read(0, &c, 1) > 0)
 		;
@@ -778,6 +795,7 @@ static const struct kind {
 	{ "small-how", by_small_how, 1 },
 	{ "creat", by_creat, 1 },
 	{ "handle", by_handle, 2 },
+	{ "handle-at-zero", by_handle_at_zero, 2 },
 	{ "wrong-handle", by_wrong_handle, 0 },
 	{ "thread", by_thread, 1 },
 	{ "close", and_close, 1 },

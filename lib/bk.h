@@ -53,7 +53,7 @@ struct bk_list { /* of small numbers: pids, ports */
 const char *bk_parse_u64(const char *s, uint64_t min, uint64_t max, uint64_t *v);
 const char *bk_parse_duration(const char *s, uint64_t *ns);	/* 10, 1.5s, 10ms, 5us, 2m, 1h: nanoseconds */
 const char *bk_parse_size(const char *s, uint64_t *bytes);	/* 65536, 256k, 1M, 1G */
-const char *bk_parse_list(const char *s, uint32_t min, uint32_t max, struct bk_list *l); /* 1,2,3: more of them */
+const char *bk_parse_list(const char *s, uint32_t min, uint32_t max, struct bk_list *l); /* 1,2,3: behind what is in it */
 const char *bk_parse_net(const char *s, bool host_only, struct bk_net *net); /* 10.0.0.0/8, fe80::1 */
 const char *bk_parse_user(const char *s, uint32_t *uid);	/* name in /etc/passwd, or number */
 const char *bk_parse_cgroup(const char *s, uint64_t *id, uint32_t *level); /* path, absolute or below the mount */

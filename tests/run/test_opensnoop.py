@@ -974,6 +974,17 @@ def test_nothing_is_left(run, number, rung):
     assert not leftovers(objects)
 
 
+@again_if_missed
+def test_a_date_with_the_time(run, openers, tmp_path):
+    """-T asks for the column, --timestamp says what is in it; and the heading stands above it."""
+    tool = run("opensnoop", "-T", "--timestamp", "iso", "--comm", "openers")
+    pid = do(openers, "openat", tmp_path / "none")["tid"]
+    heading, *lines = tool.stop().stdout.decode().splitlines()
+    line, = [line for line in lines if line.endswith(f" {tmp_path / 'none'}")]
+    assert re.match(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d{4} ", line)
+    assert line[heading.index("PID"):].startswith(f"{pid} ") and line[heading.index("COMM"):].startswith("openers ")
+
+
 @pytest.mark.parametrize("args, text", [
     (["--prefix", "x" * 128], "127 bytes"), (["--prefix", ""], "empty"), (["-f", "O_NONE"], "O_NONE"), (["-f", ""], "-f"),
     (["--count", "-U"], "-U"), (["--count", "-n", "x"], "-n"), (["--count", "-e"], "-e"), (["--count", "-F"], "-F"),

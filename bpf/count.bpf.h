@@ -26,6 +26,17 @@ struct bk_count_map {
 static const u64 bk_no_count;
 
 /*
+ * Of a key that is zero and into whose name one byte more than is kept has been read, which tells whether there is
+ * more: n is what the helper that read it has returned.
+ */
+static __always_inline void bk_count_name_end(struct bk_count_name *key, long n)
+{
+	key->name[BK_COUNT_NAME_MAX] = 0;
+	key->cut = n > BK_COUNT_NAME_MAX + 1;
+	key->none = n < 0;
+}
+
+/*
  * Counts an event. The key is as many bytes as the user side told bk_count_configure(), all of them
  * written.
  */

@@ -305,10 +305,8 @@ static __always_inline void exe_key(struct bk_count_name *exe, struct linux_binp
 	long n;
 
 	__builtin_memset(exe, 0, sizeof(*exe));
-	/* one byte more than is kept tells whether there is more */
 	n = bpf_probe_read_user_str(exe, BK_COUNT_NAME_MAX + 2, (void *)bprm->exec);
-	exe->name[BK_COUNT_NAME_MAX] = 0;
-	exe->cut = n > BK_COUNT_NAME_MAX + 1;
+	bk_count_name_end(exe, n);
 }
 
 static __always_inline void count(struct task_struct *task, struct linux_binprm *bprm)

@@ -272,11 +272,8 @@ static __always_inline void name_key(struct bk_count_name *key, const struct ope
 	long n;
 
 	__builtin_memset(key, 0, sizeof(*key));
-	/* one byte more than is kept tells whether there is more */
 	n = read_name(key->name, BK_COUNT_NAME_MAX + 2, o);
-	key->name[BK_COUNT_NAME_MAX] = 0;
-	key->cut = n > BK_COUNT_NAME_MAX + 1;
-	key->none = n < 0;
+	bk_count_name_end(key, n);
 }
 
 static __always_inline void count(const struct open *o, struct task_struct *task)

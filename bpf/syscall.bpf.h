@@ -35,8 +35,7 @@ static __always_inline struct pt_regs *bk_user_regs(struct task_struct *task, s3
 	void *stack;
 
 	if (bk_regs_are_typed()) {
-		/* it takes only a trusted one */
-		regs = (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+		regs = (void *)bpf_task_pt_regs(task);
 		return bk_syscall_number(true, regs) == number ? regs : NULL;
 	}
 	stack = bk_get(bk_current_is_typed(), task, stack);

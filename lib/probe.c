@@ -144,19 +144,24 @@ static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opt
 
 bool bk_kernel_has(const struct bk_run *run, const char *type, const char *member)
 {
-	struct btf *btf = btf__parse(run->probe->path, NULL);
-	const struct btf_type *t;
-	bool has = false;
-	int id;
+	const struct bk_probe *p = run->probe;
+	struct bk_kbtf *kernel = bk_btf_kernel();
+	const struct btf_type *t = NULL;
+	const struct btf_member *m;
+	const char *name;
 
-	if (!btf)
+	for (size_t i = NUMBERS; kernel && i < p->count; i++)
+		if (p->names[i].id && !strcmp(p->names[i].name, type))
+			t = bk_kbtf_type(kernel, p->names[i].id);
+	if (!t || !btf_is_struct(t))
 		return false;
-	id = btf__find_by_name_kind(btf, type, BTF_KIND_STRUCT);
-	t = id > 0 ? btf__type_by_id(btf, id) : NULL;
-	for (int i = 0; t && i < btf_vlen(t); i++)
-		has |= !strcmp(btf__name_by_offset(btf, btf_members(t)[i].name_off), member);
-	btf__free(btf);
-	return has;
+	m = btf_members(t);
+	for (int i = 0; i < btf_vlen(t); i++) {
+		name = bk_kbtf_string(kernel, m[i].name_off);
+		if (name && !strcmp(name, member))
+			return true;
+	}
+	return false;
 }
 
 int bk_probe_attach(struct bpf_object_skeleton *skeleton)

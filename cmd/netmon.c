@@ -60,7 +60,7 @@ static const struct bk_opt opts[] = {
 	BK_U32(0, "vlan", &opt.vlan, 0, 4094, "ID", "only packets with this VLAN tag"),
 	BK_FLAG(0, "stack", &opt.stack, "the kernel's stack under each line"),
 	BK_FILE('w', "write", &opt.write, "FILE",
-	       "write the packets to this file (- is stdout) as pcapng, instead of lines"),
+		"write the packets to this file (- is stdout) as pcapng, instead of lines"),
 	{ .type = BK_OPT_END }
 };
 
@@ -298,10 +298,10 @@ static int parse_proto(struct netmon_config *c)
 /* With -w there are no lines, so nothing can be said of them. */
 static int init_write(struct bk_run *run)
 {
-	const char *vain = opt.key >= 0			? "-s" :
-			   opt.stack			? "--stack" :
-			   run->opts.output != BK_OUT_TEXT ? "--output json" :
-			   run->opts.no_header		? "--no-header" :
+	const char *vain = opt.key >= 0                         ? "-s" :
+			   opt.stack                            ? "--stack" :
+			   run->opts.output != BK_OUT_TEXT      ? "--output json" :
+			   run->opts.no_header                  ? "--no-header" :
 			   run->opts.timestamp != BK_TIME_UNSET ? "--timestamp" :
 								  NULL;
 
@@ -931,7 +931,7 @@ static void decode(struct drop *d)
 enum {
 	INTERFACES = 4096, /* that are told apart */
 	SNAPLEN = NETMON_BYTES + BK_SLL_LEN,
-	MACS_LEN = 12,	   /* of an Ethernet header: what is in front of the tags */
+	MACS_LEN = 12, /* of an Ethernet header: what is in front of the tags */
 	TAG_LEN = 4,
 };
 
@@ -994,7 +994,8 @@ static struct interface *find_interface(const struct interface *key)
  * The number of the drop's interface, which is written to the file first if it is new. Where there are too many
  * there is one without a name for each link type; false.
  */
-static bool interface_number(struct bk_out *o, const struct drop *d, uint16_t link_type, uint32_t *number)
+static bool interface_number(struct bk_out *o, const struct drop *d, uint16_t link_type,
+			     uint32_t *number)
 {
 	struct interface key = { .netns = d->netns, .link_type = link_type }, *i;
 	bool fits;
@@ -1061,7 +1062,8 @@ static void put_be16(uint8_t *p, uint16_t v)
 /* The frame with the tag that was held outside of it; returns how much was added. */
 static uint32_t tagged_frame(const struct netmon_event *e, uint8_t *to)
 {
-	uint32_t tag = e->vlan_proto && e->cap_len >= MACS_LEN ? TAG_LEN : 0, macs = tag ? MACS_LEN : 0;
+	uint32_t tag = e->vlan_proto && e->cap_len >= MACS_LEN ? TAG_LEN : 0,
+		 macs = tag ? MACS_LEN : 0;
 
 	memcpy(to, e->bytes, macs);
 	if (tag) {
@@ -1087,14 +1089,15 @@ static bool is_ip(const struct netmon_event *e)
 {
 	unsigned int version = e->cap_len ? e->bytes[0] >> 4 : 0;
 
-	return (e->protocol == PKT_ETH_IPV4 && version == 4) || (e->protocol == PKT_ETH_IPV6 && version == 6);
+	return (e->protocol == PKT_ETH_IPV4 && version == 4) ||
+	       (e->protocol == PKT_ETH_IPV6 && version == 6);
 }
 
 static void save(struct bk_run *run, const struct drop *d)
 {
 	const struct netmon_event *e = d->e;
 	uint16_t link_type = e->kind == NETMON_L2 ? BK_LINK_ETHERNET :
-			     is_ip(e)		  ? BK_LINK_RAW :
+			     is_ip(e)             ? BK_LINK_RAW :
 						    BK_LINK_SLL;
 	uint32_t more = 0;
 	uint8_t frame[SNAPLEN];
@@ -1857,7 +1860,7 @@ const struct bk_tool netmon_tool = {
 		    "netmon -s flow --netns blue --top 10\tthe ten worst flows in one namespace\n"
 		    "netmon --port 53 --stack\tdropped DNS packets with the kernel's stack\n"
 		    "netmon --reason '!NO_SOCKET' --json\tall but one reason, as JSON lines\n"
-		    "netmon -w drops.pcapng\tthe packets, for tshark, each with reason and place in its comment\n",
+		    "netmon -w drops.pcapng\tthe packets to a file, with reason and place\n",
 	.group = BK_GROUP_NET,
 	.common = BK_NETNS | BK_INTERVAL | BK_COUNT | BK_TIMESTAMP | BK_BUFFER,
 	.needs = BK_NEED_EVENTS | BK_KEEP_PTRACE,

@@ -80,8 +80,8 @@ static void add_time(struct options *op, uint16_t code, uint64_t time)
 	add_value(op, code, words, sizeof(words));
 }
 
-static void put_block(struct bk_out *o, uint32_t type, const void *fixed, size_t nfixed, const void *data,
-		      size_t ndata, struct options *op)
+static void put_block(struct bk_out *o, uint32_t type, const void *fixed, size_t nfixed,
+		      const void *data, size_t ndata, struct options *op)
 {
 	static const char zeros[4];
 	uint32_t head[2] = { type };

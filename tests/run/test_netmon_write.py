@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """netmon -w: a capture file has each dropped packet of a known workload, once, and all of it is true."""
 import collections
+import errno
+import fcntl
 import os
 import pty
 import re
@@ -284,6 +286,33 @@ def test_a_hundred_thousand(lab, run, workload, tmp_path):
     assert file.statistics[0].lost == 0 and len(file.packets) == 100000 and len(file.interfaces) == 2
     ports = collections.Counter(packet.data[34:36] for packet in file.packets)
     assert set(ports.values()) == {100} and len(ports) == 1000
+
+
+def test_more_interfaces_than_are_told_apart(run, tmp_path):
+    """One interface, with more names than that."""
+    def rename_and_drop():
+        frame = bytes(lab.ip("udp_closed_port") / lab.udp("udp_closed_port"))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            for i in range(4200):
+                new = f"x{i}"
+                try:
+                    fcntl.ioctl(s, 0x8923, struct.pack("16s16s8x", lab.ifname.encode(), new.encode()))  # SIOCSIFNAME
+                except OSError as error:
+                    assert error.errno == errno.EBUSY
+                    pytest.skip("this kernel does not rename an interface that is up")
+                lab.ifname = new
+                lab.wire.send(frame)
+    with Lab("m") as lab:
+        tool = run("netmon", "-w", tmp_path / "file", "--netns", lab.b.name)
+        before = lab.b.snmp("Udp.NoPorts")
+        lab.b.run(rename_and_drop)
+        assert wait_until(lambda: lab.b.snmp("Udp.NoPorts") - before == 4200)
+        tool.stop()
+    file = load(tmp_path / "file")
+    assert file.statistics[0].lost == 0 and len(file.interfaces) == 4097     # "any", and the one without a name
+    named = [packet.interface.options.get("name") or fields(packet.comment)["interface"] for packet in file.packets]
+    assert named == [f"x{i}" for i in range(4200)]
+    assert sum("interface" in fields(packet.comment) for packet in file.packets) == 4200 - 4095
 
 
 # ---- where it goes ----

@@ -77,7 +77,7 @@ static struct {
 	size_t key_size;   /* of union netmon_row_key, for this key */
 	uint32_t max_rows;
 	struct bk_col row_cols[32];
-	uint64_t reported; /* reports so far */
+	uint64_t reported;  /* reports so far */
 	uint64_t no_packet; /* drops that are no packets: not for a file */
 } st = { .quiesce = { -1, -1 } };
 
@@ -1019,7 +1019,10 @@ static bool interface_number(struct bk_out *o, const struct drop *d, uint16_t li
 	return fits;
 }
 
-/* What the comment says: all that the drop has and the format has no place for. */
+/*
+ * What the comment says: all that the drop has and the format has no place for. Last comes the name of the namespace,
+ * which can be that of a process, so any text.
+ */
 static void comment(const struct drop *d, bool named, bool tagged, char *p, char *end)
 {
 	char number[16];
@@ -1028,14 +1031,14 @@ static void comment(const struct drop *d, bool named, bool tagged, char *p, char
 	if (d->has & H_REASON)
 		p = add(add(add(p, end, "reason: "), end, d->reason), end, ", ");
 	p = add(add(p, end, "location: "), end, d->location);
-	if (d->has & H_NETNS)
-		p = add(add(p, end, ", netns: "), end, d->netns_name);
 	if (!named && d->has & H_IFNAME)
 		p = add(add(p, end, ", interface: "), end, d->ifname);
 	if (d->e->vlan_proto && !tagged) {
 		snprintf(number, sizeof(number), "%u", d->e->vlan_tci & 0xfff);
-		add(add(p, end, ", vlan: "), end, number);
+		p = add(add(p, end, ", vlan: "), end, number);
 	}
+	if (d->has & H_NETNS)
+		add(add(p, end, ", netns: "), end, d->netns_name);
 }
 
 static uint32_t packet_flags(const struct netmon_event *e)

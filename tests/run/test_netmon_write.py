@@ -34,8 +34,9 @@ def load(path):
 
 
 def fields(comment):
-    """"reason: X, location: Y, netns: Z" as {"reason": "X", ...}"""
-    return dict(part.split(": ", 1) for part in comment.split(", "))
+    """"reason: X, location: Y, netns: Z" as {"reason": "X", ...}; None: not there"""
+    return re.fullmatch(r"(?:reason: (?P<reason>\w+), )?location: (?P<location>.*?)(?:, interface: (?P<interface>.*?))?"
+                        r"(?:, vlan: (?P<vlan>\d+))?(?:, netns: (?P<netns>.*))?", comment).groupdict()
 
 
 class Seen:
@@ -147,7 +148,8 @@ def test_comments_say_what_the_lines_say(seen):
     """Reason and location of each: the tool that printed lines saw the same drops."""
     def of_packet(packet):
         said = fields(packet.comment)
-        return said.get("reason"), said["location"], said["netns"]
+        assert said["interface"] is None and said["vlan"] is None
+        return said["reason"], said["location"], said["netns"]
 
     def of_line(record):
         return record.get("reason"), record["location"], record["netns_name"]
@@ -312,7 +314,7 @@ def test_more_interfaces_than_are_told_apart(run, tmp_path):
     assert file.statistics[0].lost == 0 and len(file.interfaces) == 4097     # "any", and the one without a name
     named = [packet.interface.options.get("name") or fields(packet.comment)["interface"] for packet in file.packets]
     assert named == [f"x{i}" for i in range(4200)]
-    assert sum("interface" in fields(packet.comment) for packet in file.packets) == 4200 - 4095
+    assert sum(bool(fields(packet.comment)["interface"]) for packet in file.packets) == 4200 - 4095
 
 
 # ---- where it goes ----
@@ -420,6 +422,12 @@ def test_a_full_disk_is_whole_and_said_once(lab, run, workload, tmp_path):
         assert 0 < os.path.getsize(tmp_path / "file") <= 256 << 10 and len(packets) > 500
     finally:
         subprocess.run(["umount", tmp_path], check=True)
+
+
+def test_a_device_that_is_full(run):
+    tool = run("netmon", "-w", "/dev/full", wait=False).finish(20)
+    assert tool.process.returncode == 1
+    assert tool.stderr == "netmon: cannot write to /dev/full: No space left on device\n"
 
 
 @pytest.mark.parametrize("drops", [0, 5], ids=["quiet", "busy"])

@@ -460,6 +460,7 @@ static __always_inline void count(struct drop *d, const struct pkt *p)
 static __always_inline void fill(struct sk_buff *skb, struct drop *d, struct netmon_event *e)
 {
 	struct skb_shared_info *shared = (void *)(skb->head + skb->end);
+	u64 data = bk_address(skb, data);
 	u8 small[4] = {};
 	u64 fits = bk_less(d->src.len, NETMON_BYTES);
 	u32 cap = fits * d->src.len + (fits ^ 1) * NETMON_BYTES;
@@ -479,7 +480,9 @@ static __always_inline void fill(struct sk_buff *skb, struct drop *d, struct net
 	e->pkt_type = d->pkt_type;
 	e->kind = d->kind;
 	e->cap_len = cap;
-	e->pad = 0;
+	/* skb->len is from skb->data on, which may be before or behind the headers */
+	bk_hide(data); /* of a pointer that is cut, half could be loaded, which old verifiers refuse */
+	e->wire_len = e->len + data - (u64)d->src.data;
 	__builtin_memcpy(e->ifname, d->name, sizeof(e->ifname));
 	/* behind the data lies the shared info, which is longer */
 	bk_read_some(e->bytes, NETMON_BYTES, cap, d->src.data);

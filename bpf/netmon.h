@@ -95,7 +95,7 @@ struct netmon_event {
 	unsigned char pkt_type;
 	unsigned char kind;
 	unsigned char cap_len;	     /* valid bytes */
-	unsigned int pad;
+	unsigned int wire_len;	     /* from the first of the bytes to the packet's end, where there are bytes */
 	char ifname[16] __attribute__((aligned(8))); /* empty: unknown */
 	unsigned char bytes[NETMON_BYTES];
 };

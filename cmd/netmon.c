@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,9 @@
 #include "bk.h"
 #include "netmon.h"
 #include "netmon.skel.h"
+#include "pcapng.h"
 #include "pkt.h"
+#include "version.h"
 
 /* ---- options ---- */
 
@@ -26,7 +29,7 @@ static struct {
 	int sort; /* index into sorts; -1: by total */
 	uint32_t threshold, top, rows, vlan;
 	bool no_tcp, no_unix, only_ovs, no_ovs, stack;
-	const char *reasons, *ifname, *proto;
+	const char *reasons, *ifname, *proto, *write;
 	struct bk_net host, net;
 	struct bk_list ports;
 } opt = { .key = -1, .sort = -1, .threshold = 1, .vlan = UINT32_MAX };
@@ -56,6 +59,8 @@ static const struct bk_opt opts[] = {
 	       "only ip, ip6, arp, lldp, tcp, udp, icmp, icmp6, ... or an IP protocol number"),
 	BK_U32(0, "vlan", &opt.vlan, 0, 4094, "ID", "only packets with this VLAN tag"),
 	BK_FLAG(0, "stack", &opt.stack, "the kernel's stack under each line"),
+	BK_FILE('w', "write", &opt.write, "FILE",
+		"write the packets to this file (- is stdout) as pcapng, instead of lines"),
 	{ .type = BK_OPT_END }
 };
 
@@ -72,7 +77,8 @@ static struct {
 	size_t key_size;   /* of union netmon_row_key, for this key */
 	uint32_t max_rows;
 	struct bk_col row_cols[32];
-	uint64_t reported; /* reports so far */
+	uint64_t reported;  /* reports so far */
+	uint64_t no_packet; /* drops that are no packets: not for a file */
 } st = { .quiesce = { -1, -1 } };
 
 /* ---- names ---- */
@@ -289,9 +295,33 @@ static int parse_proto(struct netmon_config *c)
 	return 0;
 }
 
+/* With -w there are no lines, so nothing can be said of them. */
+static int init_write(struct bk_run *run)
+{
+	const char *vain = opt.key >= 0                         ? "-s" :
+			   opt.stack                            ? "--stack" :
+			   run->opts.output != BK_OUT_TEXT      ? "--output json" :
+			   run->opts.no_header                  ? "--no-header" :
+			   run->opts.timestamp != BK_TIME_UNSET ? "--timestamp" :
+								  NULL;
+
+	if (vain) {
+		bk_error("-w and %s cannot be given together: with -w nothing is printed", vain);
+		return -EINVAL;
+	}
+	run->save = opt.write;
+	run->cols = NULL;
+	return 0;
+}
+
 static int init(struct bk_run *run)
 {
 	struct netmon_config unused;
+
+	if (opt.write && init_write(run))
+		return -EINVAL;
+	if (run->opts.timestamp == BK_TIME_UNSET)
+		run->opts.timestamp = BK_TIME_WALL;
 
 	if (opt.key < 0) {
 		if (run->opts.interval || opt.top || opt.rows || opt.threshold > 1 ||
@@ -569,11 +599,15 @@ static int attach(struct bk_run *run, void *skel)
 	return err ? err : bk_attach(run);
 }
 
+static void begin_file(struct bk_out *o);
+
 static int started(struct bk_run *run, void *skel)
 {
 	struct netmon_bpf *s = skel;
 
 	load_reasons();
+	if (opt.write)
+		begin_file(run->out);
 	if (opt.key < 0)
 		return 0;
 	run->map_fd = bpf_map__fd(s->maps.rows0);
@@ -892,6 +926,228 @@ static void decode(struct drop *d)
 	}
 }
 
+/* ---- packets to a file (-w) ---- */
+
+enum {
+	INTERFACES = 4096, /* that are told apart */
+	SNAPLEN = NETMON_BYTES + BK_SLL_LEN,
+	MACS_LEN = 12, /* of an Ethernet header: what is in front of the tags */
+	TAG_LEN = 4,
+};
+
+/* All interfaces that the file has, by name, namespace and link type, in a hash half of which is empty. */
+static struct interface {
+	uint32_t number; /* 0: an empty place */
+	uint32_t netns;
+	uint16_t link_type;
+	char name[16];
+} interfaces[2 * INTERFACES];
+static uint32_t ninterfaces;
+
+/* The first interface is none: it has the statistics, as what was lost is not known by interface. */
+static void begin_file(struct bk_out *o)
+{
+	struct bk_pcapng_interface any = {
+		.name = "any",
+		.description = "all interfaces; only the statistics belong to this one",
+		.link_type = BK_LINK_ETHERNET,
+		.snaplen = SNAPLEN,
+	};
+
+	bk_pcapng_section(o, "bpfkit netmon " BPFKIT_VERSION);
+	bk_pcapng_put_interface(o, &any);
+	ninterfaces = 1;
+}
+
+static void put_interface(struct bk_out *o, const struct interface *i, const struct drop *d)
+{
+	char text[128], *p = text, *end = text + sizeof(text);
+	struct bk_pcapng_interface pcapng = {
+		.name = i->name, .description = text, .link_type = i->link_type, .snaplen = SNAPLEN
+	};
+
+	*p = 0;
+	if (i->netns)
+		p = add(add(p, end, "network namespace "), end, d->netns_name);
+	if (i->link_type != BK_LINK_ETHERNET)
+		add(p, end, p == text ? "no link header" : ", no link header");
+	bk_pcapng_put_interface(o, &pcapng);
+}
+
+static struct interface *find_interface(const struct interface *key)
+{
+	const unsigned char *name = (const unsigned char *)key->name;
+	uint32_t hash = key->netns * 31 + key->link_type;
+	struct interface *i;
+
+	for (size_t c = 0; c < sizeof(key->name); c++)
+		hash = (hash ^ name[c]) * 16777619; /* FNV */
+	for (;; hash++) {
+		i = &interfaces[hash % ARRAY_LEN(interfaces)];
+		if (!i->number || (i->netns == key->netns && i->link_type == key->link_type &&
+				   !memcmp(i->name, key->name, sizeof(i->name))))
+			return i;
+	}
+}
+
+/*
+ * The number of the drop's interface, which is written to the file first if it is new. Where there are too many
+ * there is one without a name for each link type; false.
+ */
+static bool interface_number(struct bk_out *o, const struct drop *d, uint16_t link_type,
+			     uint32_t *number)
+{
+	struct interface key = { .netns = d->netns, .link_type = link_type }, *i;
+	bool fits;
+
+	if (d->has & H_IFNAME)
+		memcpy(key.name, d->ifname, strnlen(d->ifname, sizeof(key.name) - 1));
+	else if (d->has & H_IFINDEX)
+		snprintf(key.name, sizeof(key.name), "if%u", d->ifindex);
+	i = find_interface(&key);
+	fits = i->number || ninterfaces < INTERFACES;
+	if (!fits) {
+		key = (struct interface){ .link_type = link_type };
+		i = find_interface(&key);
+	}
+	if (!i->number) {
+		put_interface(o, &key, d);
+		*i = key;
+		i->number = ninterfaces++;
+	}
+	*number = i->number;
+	return fits;
+}
+
+/*
+ * What the comment says: all that the drop has and the format has no place for. Last comes the name of the namespace,
+ * which can be that of a process, so any text.
+ */
+static void comment(const struct drop *d, bool named, bool tagged, char *p, char *end)
+{
+	char number[16];
+
+	*p = 0;
+	if (d->has & H_REASON)
+		p = add(add(add(p, end, "reason: "), end, d->reason), end, ", ");
+	p = add(add(p, end, "location: "), end, d->location);
+	if (!named && d->has & H_IFNAME)
+		p = add(add(p, end, ", interface: "), end, d->ifname);
+	if (d->e->vlan_proto && !tagged) {
+		snprintf(number, sizeof(number), "%u", d->e->vlan_tci & 0xfff);
+		p = add(add(p, end, ", vlan: "), end, number);
+	}
+	if (d->has & H_NETNS)
+		add(add(p, end, ", netns: "), end, d->netns_name);
+}
+
+static uint32_t packet_flags(const struct netmon_event *e)
+{
+	switch (e->pkt_type) {
+	case PACKET_OUTGOING:
+		return BK_PCAPNG_OUT;
+	case PACKET_BROADCAST:
+		return BK_PCAPNG_IN | BK_PCAPNG_BROADCAST;
+	case PACKET_MULTICAST:
+		return BK_PCAPNG_IN | BK_PCAPNG_MULTICAST;
+	case PACKET_OTHERHOST:
+		return BK_PCAPNG_IN | BK_PCAPNG_PROMISCUOUS;
+	}
+	return 0; /* PACKET_HOST is also what this host has made itself */
+}
+
+static void put_be16(uint8_t *p, uint16_t v)
+{
+	p[0] = v >> 8;
+	p[1] = v;
+}
+
+/* The frame with the tag that was held outside of it; returns how much was added. */
+static uint32_t tagged_frame(const struct netmon_event *e, uint8_t *to)
+{
+	uint32_t tag = e->vlan_proto && e->cap_len >= MACS_LEN ? TAG_LEN : 0,
+		 macs = tag ? MACS_LEN : 0;
+
+	memcpy(to, e->bytes, macs);
+	if (tag) {
+		put_be16(to + MACS_LEN, e->vlan_proto);
+		put_be16(to + MACS_LEN + 2, e->vlan_tci);
+	}
+	memcpy(to + macs + tag, e->bytes + macs, e->cap_len - macs);
+	return tag;
+}
+
+/* Without an Ethernet header only IP can stand alone: else the ethertype has to be told. */
+static uint32_t cooked(const struct netmon_event *e, uint8_t *to)
+{
+	memset(to, 0, BK_SLL_LEN);
+	put_be16(to, e->pkt_type <= PACKET_OUTGOING ? e->pkt_type : PACKET_HOST);
+	put_be16(to + 2, ARPHRD_VOID);
+	put_be16(to + 14, e->protocol);
+	memcpy(to + BK_SLL_LEN, e->bytes, e->cap_len);
+	return BK_SLL_LEN;
+}
+
+static bool is_ip(const struct netmon_event *e)
+{
+	unsigned int version = e->cap_len ? e->bytes[0] >> 4 : 0;
+
+	return (e->protocol == PKT_ETH_IPV4 && version == 4) ||
+	       (e->protocol == PKT_ETH_IPV6 && version == 6);
+}
+
+static void save(struct bk_run *run, const struct drop *d)
+{
+	const struct netmon_event *e = d->e;
+	uint16_t link_type = e->kind == NETMON_L2 ? BK_LINK_ETHERNET :
+			     is_ip(e)             ? BK_LINK_RAW :
+						    BK_LINK_SLL;
+	uint32_t more = 0;
+	uint8_t frame[SNAPLEN];
+	char text[512];
+	struct bk_pcapng_packet p = { .time = bk_wall(e->time),
+				      .data = link_type == BK_LINK_RAW ? e->bytes : frame,
+				      .comment = text,
+				      .flags = packet_flags(e) };
+	bool named;
+
+	if (e->kind != NETMON_L2 && e->kind != NETMON_L3) {
+		run->left_out++;
+		st.no_packet++;
+		return;
+	}
+	if (link_type == BK_LINK_ETHERNET)
+		more = tagged_frame(e, frame);
+	else if (link_type == BK_LINK_SLL)
+		more = cooked(e, frame);
+	p.cap_len = e->cap_len + more;
+	p.len = (e->wire_len > e->cap_len ? e->wire_len : e->cap_len) + more;
+	named = interface_number(run->out, d, link_type, &p.interface);
+	comment(d, named, link_type == BK_LINK_ETHERNET && more, text, text + sizeof(text));
+	bk_pcapng_put_packet(run->out, &p);
+	run->printed++;
+}
+
+static void ended(struct bk_run *run)
+{
+	uint64_t now = bk_wall(bk_now());
+	struct bk_pcapng_statistics s = { .time = now,
+					  .start = bk_wall(run->start_ns),
+					  .end = now,
+					  .lost = run->books->lost,
+					  .delivered = run->printed };
+
+	if (!opt.write)
+		return;
+	bk_pcapng_put_statistics(run->out, &s);
+	if (st.no_packet)
+		bk_note("%llu drops are not in the file: they are no packets (data of sockets), or their headers "
+			"could not be found",
+			(unsigned long long)st.no_packet);
+}
+
+/* ---- a drop ---- */
+
 static int event(struct bk_run *run, const void *rec, size_t len)
 {
 	static const char *const kinds[] = {
@@ -932,6 +1188,10 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 	if (d.reason)
 		d.has |= H_REASON;
 	location_text(e->location, d.location, sizeof(d.location));
+	if (opt.write) {
+		save(run, &d);
+		return 0;
+	}
 	decode(&d);
 	if (opt.stack && len >= sizeof(*with_stack)) {
 		d.has |= H_STACK;
@@ -1602,10 +1862,12 @@ const struct bk_tool netmon_tool = {
 		    "netmon -s reason -r 1\twhy packets are dropped, every second\n"
 		    "netmon -s flow --netns blue --top 10\tthe ten worst flows in one namespace\n"
 		    "netmon --port 53 --stack\tdropped DNS packets with the kernel's stack\n"
-		    "netmon --reason '!NO_SOCKET' --json\tall but one reason, as JSON lines\n",
+		    "netmon --reason '!NO_SOCKET' --json\tall but one reason, as JSON lines\n"
+		    "netmon -w drops.pcapng\tthe packets to a file, with reason and place\n",
 	.group = BK_GROUP_NET,
 	.common = BK_NETNS | BK_INTERVAL | BK_COUNT | BK_TIMESTAMP | BK_BUFFER,
 	.needs = BK_NEED_EVENTS | BK_KEEP_PTRACE,
+	.timestamp = BK_TIME_UNSET, /* of day, unless there are no lines */
 	.probes = probes,
 	.blind = blind,
 	.opts = opts,
@@ -1617,6 +1879,7 @@ const struct bk_tool netmon_tool = {
 	.started = started,
 	.event = event,
 	.report = report,
+	.ended = ended,
 	.start_json = start_json,
 	.fini = fini,
 };

@@ -68,6 +68,7 @@ enum bk_opt_type {
 	BK_OPT_SIZE,	 /* uint64_t, bytes */
 	BK_OPT_DURATION, /* uint64_t, nanoseconds */
 	BK_OPT_STR,	 /* const char *, kept as given */
+	BK_OPT_FILE,	 /* the same, a file's name */
 	BK_OPT_ENUM,	 /* int: index into choices */
 	BK_OPT_SET,	 /* uint64_t: 1 << index of each that was given; at most 64 choices */
 	BK_OPT_LIST,	 /* struct bk_list */
@@ -114,6 +115,8 @@ struct bk_opt {
 	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_DURATION, .to.u64 = p }
 #define BK_STR(l, n, p, a, h) \
 	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_STR, .to.str = p }
+#define BK_FILE(l, n, p, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_FILE, .to.str = p }
 #define BK_ENUM(l, n, p, c, a, h) \
 	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_ENUM, .choices = c, .to.choice = p }
 #define BK_SET(l, n, p, c, a, h) \
@@ -224,6 +227,12 @@ struct bk_out {
 	size_t n, mark; /* bytes pending; where a cell began */
 	bool wide;      /* since then something came that may not be ASCII */
 	size_t flushed; /* bytes written, ever */
+	/*
+	 * What comes is blocks (pcapng.h), the length of each a 32-bit number behind its first four bytes. When no
+	 * more can be written a file ends with a whole one, and a pipe too, if no block is longer than PIPE_BUF.
+	 */
+	bool blocks;
+	size_t left, part; /* bytes of a block that are not yet written, and that are */
 	char buf[65536];
 };
 
@@ -415,6 +424,7 @@ struct bk_tool {
 	int (*started)(struct bk_run *, void *skel);	 /* attached, privileges still there */
 	int (*event)(struct bk_run *, const void *rec, size_t len);
 	int (*report)(struct bk_run *, void *skel, bool last); /* each interval, and once at the end */
+	void (*ended)(struct bk_run *);			 /* after the last event, when nothing is attached */
 	void (*start_json)(struct bk_run *, struct bk_out *);	 /* members of the first JSON line */
 	void (*fini)(struct bk_run *);
 };
@@ -442,6 +452,7 @@ struct bk_run {
 	int map_fd;		/* a map that report() reads by system call, or -1; set by started() */
 	volatile struct bk_books *books;
 	bool stop;		/* end the loop after this event */
+	const char *save;	/* a file for pcapng.h, instead of lines on stdout ("-": there); set by init(), or NULL */
 	const struct bk_caller *caller;
 	struct bk_command *command; /* behind "--", from when it is there, or NULL */
 	int status;		/* with -ECANCELED from configure(): the exit status, BK_EXIT_LACKING if 0 */
@@ -511,6 +522,8 @@ void *bk_var(struct bpf_object *obj, const char *section, const char *name, size
  */
 size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf);
 uint64_t bk_now(void); /* CLOCK_MONOTONIC, ns */
+/* The same in CLOCK_REALTIME, of which the difference is taken as bk_time_text() does. */
+uint64_t bk_wall(uint64_t mono_ns);
 
 /*
  * bk_quiesce() waits until every program that may have started before the call has returned: the

@@ -151,7 +151,7 @@ static void tell_losses(struct bk_loop *l)
 	uint64_t lost = l->run->books->lost, n = lost - l->lost;
 	struct bk_out *o = l->run->out;
 
-	if (!n || l->run->stop)
+	if (!n || l->run->stop || o->blocks)
 		return;
 	l->lost = lost;
 	if (o->json) {

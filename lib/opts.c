@@ -167,6 +167,7 @@ static const char *set(const struct bk_opt *o, const char *arg)
 	case BK_OPT_DURATION:
 		return bk_parse_duration(arg, o->to.u64);
 	case BK_OPT_STR:
+	case BK_OPT_FILE:
 		*o->to.str = arg;
 		return *arg ? NULL : "empty";
 	case BK_OPT_ENUM:
@@ -489,6 +490,8 @@ static void complete_values(const struct bk_tool *tool, const struct bk_opt *o, 
 
 	if (o->type == BK_OPT_IFNAME)
 		printf("<iface>\n");
+	else if (o->type == BK_OPT_FILE)
+		printf("<file>\n");
 	else if (o->type == BK_OPT_CGROUP)
 		printf("<dir>\n");
 	else if (o->type == BK_OPT_NETNS || (o->type == BK_OPT_STR && !strcmp(o->arg, "PATH")))

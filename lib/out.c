@@ -25,9 +25,9 @@ void bk_out_init(struct bk_out *o, int fd)
 	o->waits = o->tty || (!fstat(fd, &st) && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)));
 	o->wake[0] = o->wake[1] = -1;
 	o->patience = -1;
-	o->json = o->wide = false;
+	o->json = o->wide = o->blocks = false;
 	o->error = 0;
-	o->n = o->mark = o->flushed = 0;
+	o->n = o->mark = o->flushed = o->left = o->part = 0;
 }
 
 /* Waits until something can be written without waiting; not for much longer than until we are to end. */
@@ -47,6 +47,59 @@ static bool may_write(struct bk_out *o)
 	return p[0].revents || (o->patience < 0 && poll(p, 1, BK_LAST_WRITE_MS) == 1);
 }
 
+/* The length of a block stands behind its type. A block that is in the buffer begins with both. */
+static size_t block_len(const char *block)
+{
+	uint32_t len;
+
+	memcpy(&len, block + sizeof(len), sizeof(len));
+	return len;
+}
+
+/* Of the n bytes at p as many as end with a block, but not more than max; max if no block ends there. */
+static size_t whole_blocks(const struct bk_out *o, const char *p, size_t n, size_t max)
+{
+	size_t end = o->left, fits = 0;
+
+	while (end <= max) {
+		fits = end;
+		if (end == n)
+			break;
+		end += block_len(p + end);
+	}
+	return fits ? fits : max;
+}
+
+/* So many bytes at p have been written: how much is that of a block that has not come to its end? */
+static void follow_blocks(struct bk_out *o, const char *p, size_t n)
+{
+	size_t end = o->left, begin = 0;
+
+	if (n < end) {
+		o->left -= n;
+		o->part += n;
+		return;
+	}
+	while (end < n) {
+		begin = end;
+		end += block_len(p + end);
+	}
+	o->left = end - n;
+	o->part = o->left ? n - begin : 0;
+}
+
+/* A file ends with a whole block: what is there of another is taken back, unless somebody else writes there, too. */
+static void take_back(struct bk_out *o)
+{
+	off_t at = lseek(o->fd, 0, SEEK_CUR), end = at - (off_t)o->part;
+	struct stat st;
+
+	if (!o->part || end < 0 || fstat(o->fd, &st) || !S_ISREG(st.st_mode) || st.st_size != at)
+		return;
+	if (!ftruncate(o->fd, end) && lseek(o->fd, end, SEEK_SET) == end)
+		o->part = o->left = 0;
+}
+
 /* Writes out the first n bytes and moves the rest to the front. */
 static void drain(struct bk_out *o, size_t n)
 {
@@ -63,10 +116,13 @@ static void drain(struct bk_out *o, size_t n)
 			}
 			/* a pipe that can be written to takes so many bytes without waiting (POSIX) */
 			if (part > PIPE_BUF)
-				part = PIPE_BUF;
+				part = o->blocks ? whole_blocks(o, o->buf + done, part, PIPE_BUF) :
+						   PIPE_BUF;
 		}
 		w = write(o->fd, o->buf + done, part);
 
+		if (w > 0 && o->blocks)
+			follow_blocks(o, o->buf + done, w);
 		if (w >= 0)
 			done += w;
 		else if (errno == EAGAIN) /* somebody made it non-blocking */
@@ -74,6 +130,8 @@ static void drain(struct bk_out *o, size_t n)
 		else if (errno != EINTR)
 			o->error = -errno;
 	}
+	if (o->error)
+		take_back(o);
 	o->flushed += done;
 	memmove(o->buf, o->buf + n, o->n - n);
 	o->n -= n;
@@ -92,8 +150,10 @@ void bk_make_room(struct bk_out *o, size_t n)
 		drain(o, o->n);
 }
 
-static void put(struct bk_out *o, const char *s, size_t n)
+void bk_put_bytes(struct bk_out *o, const void *bytes, size_t n)
 {
+	const char *s = bytes;
+
 	o->wide = true;
 	for (size_t part; n > sizeof(o->buf) - o->n; s += part, n -= part) {
 		part = n < 4096 ? n : 4096;
@@ -106,7 +166,7 @@ static void put(struct bk_out *o, const char *s, size_t n)
 
 void bk_puts(struct bk_out *o, const char *s)
 {
-	put(o, s, strlen(s));
+	bk_put_bytes(o, s, strlen(s));
 }
 
 void bk_putc(struct bk_out *o, char c)

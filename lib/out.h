@@ -18,6 +18,8 @@ static inline char *bk_room(struct bk_out *o, size_t n)
 	return o->buf + o->n;
 }
 
+/* Bytes as they are. */
+void bk_put_bytes(struct bk_out *o, const void *bytes, size_t n);
 /* n bytes, NUL or not, as bk_put_text() does; in the form that JSON wants or not. */
 bool bk_put_exactly(struct bk_out *o, const char *s, size_t n, bool json);
 

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -118,6 +119,11 @@ static int64_t wall_offset(uint64_t mono_ns)
 	return offset;
 }
 
+uint64_t bk_wall(uint64_t mono_ns)
+{
+	return mono_ns + wall_offset(mono_ns);
+}
+
 /* ".123456", without NUL. */
 static void put_micros(char *p, uint64_t ns)
 {
@@ -169,7 +175,7 @@ size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
 		return seconds_text(mono_ns, buf);
 	if (kind == BK_TIME_REL) /* an event can be older than the end of attaching */
 		return seconds_text(mono_ns > run->start_ns ? mono_ns - run->start_ns : 0, buf);
-	wall = mono_ns + wall_offset(mono_ns);
+	wall = bk_wall(mono_ns);
 	second = wall / SECOND;
 	if (second != last.second || !last.n || last.kind != kind || last.json != json) {
 		last.second = second;
@@ -557,6 +563,64 @@ static void close_books(struct bk_run *run)
 		bk_note("missed: unknown, this kernel does not count it");
 }
 
+/* ---- a file instead of lines ---- */
+
+static bool to_stdout(const struct bk_run *run)
+{
+	return !run->save || !strcmp(run->save, "-");
+}
+
+/* As our caller may do it, not as we may. Before signals are blocked: it can take long until a pipe has a reader. */
+static int open_as_caller(const char *path)
+{
+	uid_t uid = setfsuid(getuid());
+	gid_t gid = setfsgid(getgid());
+	int fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, 0600);
+	int err = fd < 0 ? -errno : 0;
+
+	setfsgid(gid);
+	setfsuid(uid);
+	return err ? err : fd;
+}
+
+/* Returns 0 or the exit status. What is in the file stays there until all is attached. */
+static int open_save(struct bk_run *run)
+{
+	int fd;
+
+	if (!run->save)
+		return 0;
+	if (!to_stdout(run)) {
+		fd = open_as_caller(run->save);
+		if (fd < 0) {
+			bk_error("cannot open '%s' to write to it: %s", run->save, strerror(-fd));
+			return BK_EXIT_FAILED;
+		}
+		bk_out_init(run->out, fd);
+	}
+	if (!run->out->tty)
+		return 0;
+	bk_error("%s is a terminal, which packets would only confuse: name a file, or a pipe to what reads them",
+		 to_stdout(run) ? "stdout" : run->save);
+	return bk_usage(run);
+}
+
+static int empty_save(struct bk_run *run)
+{
+	struct stat st;
+
+	if (to_stdout(run) || fstat(run->out->fd, &st) || !S_ISREG(st.st_mode))
+		return 0;
+	return ftruncate(run->out->fd, 0) ? -errno : 0;
+}
+
+/* What could not be written before may be said only now. */
+static void close_save(struct bk_run *run)
+{
+	if (!to_stdout(run) && close(run->out->fd) && !run->out->error)
+		run->out->error = -errno;
+}
+
 /* ---- the run ---- */
 
 static int report(struct bk_run *run, bool last)
@@ -645,7 +709,8 @@ static int go(struct bk_run *run, struct any_skel *skel, struct bk_command *comm
 	int err = 0;
 
 	run->start_ns = run->reported_ns = bk_now();
-	if (run->tool->started)
+	err = empty_save(run);
+	if (!err && run->tool->started)
 		err = run->tool->started(run, skel);
 	if (!err && run->opts.command)
 		err = start_command(run, command);
@@ -668,6 +733,8 @@ static int go(struct bk_run *run, struct any_skel *skel, struct bk_command *comm
 		err = bk_loop_drain(run->loop);
 	if (!err && run->tool->report && !run->stop && !run->out->error)
 		err = report(run, true);
+	if (run->tool->ended)
+		run->tool->ended(run);
 	if (err)
 		bk_error("failed while running: %s", strerror(-err));
 	close_books(run);
@@ -721,10 +788,12 @@ int bk_run(struct bk_run *run)
 	status = bk_preflight(run->tool->needs);
 	if (!status)
 		status = check_btf(run);
-	if (!status && closed) {
+	if (!status && closed && to_stdout(run)) {
 		bk_error("stdout is closed: there is nowhere to write to");
 		status = BK_EXIT_FAILED;
 	}
+	if (!status)
+		status = open_save(run);
 	if (status)
 		goto fini;
 	err = bk_loop_open(run, &run->loop);
@@ -756,11 +825,13 @@ int bk_run(struct bk_run *run)
 		goto close;
 	err = go(run, skel, &command);
 	bk_flush(run->out);
+	close_save(run);
 	status = err ? BK_EXIT_FAILED : BK_EXIT_OK;
 	if (run->out->error == -EINTR) {
 		bk_warn("the end of the output could not be written: nobody reads it");
 	} else if (run->out->error && run->out->error != -EPIPE) {
-		bk_error("cannot write to stdout: %s", strerror(-run->out->error));
+		bk_error("cannot write to %s: %s", to_stdout(run) ? "stdout" : run->save,
+			 strerror(-run->out->error));
 		status = BK_EXIT_FAILED;
 	}
 	run->tool->skel->destroy(skel);

@@ -56,7 +56,8 @@ COMMAND = "[-- COMMAND [ARGUMENT]...]"     # in the usage of a tool that takes o
 
 # Options that are right one by one, and wrong together.
 CONFLICTS = {
-    "netmon": ["--top 3", "--rows 8", "--threshold 2", "--interval 1", "-s dmac --stack", "--host ::1 --net ::/0", "-o -O"],
+    "netmon": ["--top 3", "--rows 8", "--threshold 2", "--interval 1", "-s dmac --stack", "--host ::1 --net ::/0", "-o -O",
+               "-w x -s dmac", "-w x --stack", "-w x --json", "-w x --no-header", "-w x --timestamp wall"],
     "execsnoop": ["--rows 8", "--interval 1", "--count -U", "--count -n x", "--count -l x", "--count -q", "--count --max-args 1",
                   "--count --args-max 1k", "--count --argv", "--count --buffer 1M", "--count -x", "--count -D",
                   "--count --exit", "--count --cwd", "--count --exe", "-T -t", "--count --interval 1us"],

@@ -62,6 +62,7 @@ class Expected:
     icmp_type: int = None
     gso_segs: int = None
     unix: bool = False              # data of a unix socket, no packet
+    frame: bytes = None             # the last one that was sent
     columns: tuple = ()             # what the summary counts it under
     counted: callable = None        # rise of the kernel's own counter, or None
 
@@ -304,7 +305,7 @@ chain in {{ type filter hook ingress device "{self.ifname}" priority 0;
         return expected
 
     def describe(self, e, frame):
-        e.smac, e.dmac = frame.src, frame.dst
+        e.smac, e.dmac, e.frame = frame.src, frame.dst, bytes(frame)
         columns = []
         ip = frame.getlayer(IP) or frame.getlayer(IPv6)
         if ip:

@@ -11,7 +11,7 @@ static struct {
 	bool flag, other;
 	uint32_t number;
 	uint64_t size, time;
-	const char *text, *ifname;
+	const char *text, *file, *ifname;
 	int colour;
 	uint64_t mix;
 	struct bk_list ports;
@@ -26,6 +26,7 @@ static const struct bk_opt rows[] = {
 	BK_SIZE(0, "size", &opt.size, "SIZE", "a size"),
 	BK_DURATION('w', "wait", &opt.time, "TIME", "a time"),
 	BK_STR(0, "text", &opt.text, "TEXT", "a text"),
+	BK_FILE(0, "file", &opt.file, "FILE", "a file"),
 	BK_ENUM('e', "colour", &opt.colour, colours, "COLOUR", "a choice"),
 	BK_SET(0, "mix", &opt.mix, colours, "COLOUR,...", "some choices"),
 	BK_LIST(0, "port", &opt.ports, 0, 65535, "PORT,...", "a list"),
@@ -508,6 +509,7 @@ static const struct {
 	{ 0, "size", "SIZE", "a size" },
 	{ 'w', "wait", "TIME", "a time" },
 	{ 0, "text", "TEXT", "a text" },
+	{ 0, "file", "FILE", "a file" },
 	{ 'e', "colour", "COLOUR", "a choice" },
 	{ 0, "mix", "COLOUR,...", "some choices" },
 	{ 0, "port", "PORT,...", "a list" },
@@ -671,6 +673,7 @@ static void test_complete_values(void **state)
 	assert_string_equal(complete(&tool, "--cgroup"), "<dir>\n");
 	assert_string_equal(complete(&tool, "--netns"), "<file>\n");
 	assert_string_equal(complete(&tool, "--comm"), "<value>\n");
+	assert_string_equal(complete(&tool, "--file"), "<file>\n");
 	assert_string_equal(complete(&tool, "--flag"), "");
 	assert_string_equal(complete(&tool, "--nonsense"), "");
 	assert_string_equal(complete(&tool, "-"), "");

@@ -375,7 +375,7 @@ struct sk_buff {
 	__u16 mac_header;
 	unsigned int tail;
 	unsigned int end;
-	unsigned char *head;
+	unsigned char *head, *data;
 };
 
 /* before 6.0 a bit says whether the tag counts; later an all-zero vlan_all means none */

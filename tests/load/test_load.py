@@ -138,6 +138,9 @@ def test_with_options(tool, rung, options, tasks, kernel, statistics):
 
 KEYS = complete("netmon", "--by")
 
+WITH_EXPRESSIONS = "filter expressions" in run("--version").stdout
+EXPRESSION = [("filter", ["--filter", "udp port 53"])] if WITH_EXPRESSIONS else []
+
 # (what is tested, options); two of one kind exclude each other.
 FILTERS = [
     ("tcp", ["--no-tcp"]), ("unix", ["--no-unix"]), ("ovs", ["--no-ovs"]), ("netns", ["--netns", NETNS]),
@@ -145,7 +148,7 @@ FILTERS = [
     ("ifname", ["--ifname", "lo"]), ("address", ["--host", "127.0.0.1"]), ("address", ["--host", "fe80::1"]),
     ("address", ["--net", "10.0.0.0/7"]), ("address", ["--net", "2001:db8::/33"]), ("port", ["--port", "53"]),
     ("port", ["--port", "0,22,53,80,443,8080,8443,65535"]), ("proto", ["--proto", "arp"]), ("proto", ["--proto", "udp"]),
-    ("vlan", ["--vlan", "0"]), ("books", ["--stats"]), ("stack", ["--stack"]),
+    ("vlan", ["--vlan", "0"]), *EXPRESSION, ("books", ["--stats"]), ("stack", ["--stack"]),
 ]
 ALL = ["--no-tcp", "--no-unix", "--no-ovs", "--netns", NETNS, "--reason", "!NO_SOCKET", "--ifname", "lo",
        "--port", "0,22,53,80,443,8080,8443,65535", "--proto", "udp", "--vlan", "4094", "--stats"]
@@ -203,6 +206,32 @@ def test_netmon_with_other_sizes(options, kernel, statistics):
 def test_execsnoop_by_key(key, filters, kernel, statistics):
     counts = attached("execsnoop", "--by", key, "--rows", "100000", "--netns", NETNS, *filters.split(), into=statistics)
     assert list(counts) == ["exec__tp_btf"]
+    assert_cheap(counts)
+
+
+# As long as there is room for, and such that the verifier has the most different states to follow.
+EXPRESSIONS = {
+    "all": "greater 0",
+    "ports": "port " + " or ".join(str(port) for port in range(1, 1400, 7)),
+    "addresses": " or ".join(f"src host 2001:db8:{i}::1" for i in range(1, 25)),
+    "bytes": "ip" + "".join(f" and ip[ip[{i}]] != {i}" for i in range(20)),
+    "arithmetic": "ip" + "".join(f" and (ip[{i}:2] - ((ip[0] & 0xf) << 2) > {i} or tcp[{i}] & 3 = {i} % ip[8])"
+                                 for i in range(1, 13)),
+    "tags": "(vlan 1 and vlan 2 and udp port 53) or (vlan 3 and tcp)",
+    "memory": "ip[ip[ip[ip[8]]]] + ip[len - 40] * 3 > ip[9] << ip[10] and ether[0] & 1 = 0 or ip6[6] / ip6[7] = 44",
+}
+
+
+@pytest.mark.skipif(not WITH_EXPRESSIONS, reason="built without libpcap")
+@pytest.mark.parametrize("filters", ["", "all filters, IPv6"])
+@pytest.mark.parametrize("key", ["", "flow", "reason"])
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_netmon_with_expressions(expression, key, filters, kernel, reasons):
+    if key == "reason" and not reasons:
+        pytest.skip("this kernel gives no reasons")
+    counts = attached("netmon", *(["--by", key] if key else ["--stack"]), "--filter", EXPRESSIONS[expression],
+                      *possible(SETS[filters], reasons), into={})
+    assert len(counts) == 1
     assert_cheap(counts)
 
 

@@ -181,15 +181,21 @@ def test_netmon_by_key(key, filters, kernel, reasons, statistics):
     assert_cheap(counts)
 
 
+def recorded(filters, statistics):
+    """Where what it took belongs. Each expression is a program of its own, and there is no most of them."""
+    return {} if "--filter" in filters else statistics
+
+
 @pytest.mark.parametrize("filters", ONE_OR_TWO, ids=lambda filters: " ".join(sum(filters, [])).replace(NETNS, "N"))
 def test_netmon_by_filters(filters, kernel, reasons, statistics):
-    assert_cheap(attached("netmon", *possible(sum(filters, []), reasons), into=statistics))
+    filters = sum(filters, [])
+    assert_cheap(attached("netmon", *possible(filters, reasons), into=recorded(filters, statistics)))
 
 
 @pytest.mark.parametrize("filters", [option for kind, option in FILTERS if kind != "stack"],
                          ids=lambda filters: " ".join(filters).replace(NETNS, "N"))
 def test_netmon_by_flow_and_a_filter(filters, kernel, reasons, statistics):
-    assert_cheap(attached("netmon", "-s", "flow", *possible(filters, reasons), into=statistics))
+    assert_cheap(attached("netmon", "-s", "flow", *possible(filters, reasons), into=recorded(filters, statistics)))
 
 
 @pytest.mark.parametrize("options", [
@@ -295,10 +301,10 @@ def test_the_verifier_has_no_more_to_do_than_is_recorded(kernel, statistics):
     if not COMPILER.startswith("clang 14."):
         pytest.skip(f"recorded is what clang 14 makes, and this is of {COMPILER}")
     assert statistics, "nothing was loaded"
-    recorded = {(tool, program): figures[MATRIX.index(KERNEL)]
+    known = {(tool, program): figures[MATRIX.index(KERNEL)]
                 for tool, program, *figures in table("verified")[1:] if len(figures) == len(MATRIX)}
     for (tool, program), (count, options) in statistics.items():
-        figure = recorded.get((tool, program), "-")
+        figure = known.get((tool, program), "-")
         assert figure.isdecimal(), f"tests/vm/verified has no figure for {tool} {program} on {KERNEL}: it is {count}"
         assert 5 * count <= 6 * int(figure), \
             f"{tool} {program}: {count} instructions on {KERNEL}, not {figure}, with {' '.join(options)}"

@@ -29,9 +29,9 @@ enum { EACH = 12, ENDS = 8 };
 
 struct maker {
 	struct bpf_insn *out;
-	int *to;      /* for each of them: -1 - the label or 1 + the instruction it jumps to; 0: it does not */
+	int *to; /* for each of them: the label or 1 + the instruction it jumps to, or 0 */
 	size_t n;
-	size_t *at;   /* for each of the filter: where it is in out */
+	size_t *at; /* for each of the filter: where it is in out */
 	size_t labels[LABELS];
 	bool used[LABELS];
 };
@@ -357,8 +357,9 @@ static int make_all(struct maker *m, const struct bk_cbpf_insn *code, size_t n, 
 		m->at[i] = m->n;
 		err = reached[i] ? make(m, &code[i], i) : 0;
 		if (err == -ERANGE && code[i].k >= (uint32_t)SKF_AD_OFF)
-			snprintf(why, BK_CBPF_WHY,
-				 "asks for what only a capture knows, such as the direction or the interface");
+			snprintf(
+				why, BK_CBPF_WHY,
+				"asks for what only a capture knows, such as the direction or the interface");
 		else if (err == -ERANGE)
 			snprintf(why, BK_CBPF_WHY,
 				 "looks at byte %u of the frame, and only the first %d can be looked at",
@@ -378,9 +379,9 @@ static void link_jumps(struct maker *m)
 {
 	for (size_t i = 0; i < m->n; i++)
 		if (m->to[i])
-			m->out[i].off = (m->to[i] < 0 ? m->labels[-1 - m->to[i]] :
-							m->at[m->to[i] - 1]) -
-					i - 1;
+			m->out[i].off =
+				(m->to[i] < 0 ? m->labels[-1 - m->to[i]] : m->at[m->to[i] - 1]) -
+				i - 1;
 }
 
 static int finish(struct maker *m, struct bpf_insn *out, char why[BK_CBPF_WHY])
@@ -388,8 +389,9 @@ static int finish(struct maker *m, struct bpf_insn *out, char why[BK_CBPF_WHY])
 	int n = m->n + 1;
 
 	if (n > BK_CBPF_ROOM) {
-		snprintf(why, BK_CBPF_WHY, "is too long: it takes %d instructions, and there is room for %d",
-			 n, BK_CBPF_ROOM);
+		snprintf(why, BK_CBPF_WHY,
+			 "is too long: it takes %d instructions, and there is room for %d", n,
+			 BK_CBPF_ROOM);
 		return -E2BIG;
 	}
 	link_jumps(m);
@@ -399,7 +401,8 @@ static int finish(struct maker *m, struct bpf_insn *out, char why[BK_CBPF_WHY])
 	return n;
 }
 
-int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, struct bpf_insn *out, char why[BK_CBPF_WHY])
+int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, struct bpf_insn *out,
+		      char why[BK_CBPF_WHY])
 {
 	struct maker m = { 0 };
 	struct bpf_insn *made;
@@ -407,7 +410,8 @@ int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, struct bpf_insn
 	int err;
 
 	if (!n || n > MAX) {
-		snprintf(why, BK_CBPF_WHY, "is too long: it has %zu instructions of classic BPF, and %d can be handled",
+		snprintf(why, BK_CBPF_WHY,
+			 "is too long: it has %zu instructions of classic BPF, and %d can be handled",
 			 n, MAX);
 		return n ? -E2BIG : -EINVAL;
 	}
@@ -423,7 +427,8 @@ int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, struct bpf_insn
 	}
 	err = find_reached(code, n, reached);
 	if (err == -EOPNOTSUPP)
-		snprintf(why, BK_CBPF_WHY, "needs a loop (protochain does), which programs here cannot have");
+		snprintf(why, BK_CBPF_WHY,
+			 "needs a loop (protochain does), which programs here cannot have");
 	else if (err)
 		snprintf(why, BK_CBPF_WHY, "is no program that ends");
 	else

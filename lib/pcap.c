@@ -136,7 +136,8 @@ static bool is_range(const char *s, size_t n)
 {
 	size_t first = strspn(s, digits);
 
-	return first && s[first] == '-' && strspn(s + first + 1, digits) == n - first - 1 && n > first + 1;
+	return first && s[first] == '-' && strspn(s + first + 1, digits) == n - first - 1 &&
+	       n > first + 1;
 }
 
 /* What came before: it decides what a word may be without being looked up. */
@@ -153,7 +154,8 @@ static enum before after(enum before b, const char *s, size_t n)
 	if (is(s, n, "llc"))
 		return LLC;
 	/* the next one is of the same kind as the last */
-	if ((is(s, n, "and") || is(s, n, "or") || is(s, n, "not")) && (b == ETHER_PROTO || b == PORTRANGE))
+	if ((is(s, n, "and") || is(s, n, "or") || is(s, n, "not")) &&
+	    (b == ETHER_PROTO || b == PORTRANGE))
 		return b;
 	return NOTHING;
 }
@@ -177,7 +179,8 @@ static size_t find_name(const char *s, const char **name)
 			n = strspn(s, in_word);
 			while (strchr("-_", s[n - 1]))
 				n--;
-			if (is_mac(s, n) || is_number_or_ipv4(s, n) || (b == PORTRANGE && is_range(s, n)))
+			if (is_mac(s, n) || is_number_or_ipv4(s, n) ||
+			    (b == PORTRANGE && is_range(s, n)))
 				continue;
 			if (!is_own(s, n) && b != LLC)
 				return n;
@@ -271,10 +274,11 @@ pcap_t *dbus_create(const char *device, char *error, int *is_ours)
  * there are no names. In a static executable that saves the resolver, which would need shared libraries.
  */
 struct hostent *__wrap_gethostbyname(const char *name);
-int __wrap_getaddrinfo(const char *name, const char *port, const struct addrinfo *hints, struct addrinfo **found);
+int __wrap_getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
+		       struct addrinfo **found);
 void __wrap_freeaddrinfo(struct addrinfo *found);
-int __wrap_getnetbyname_r(const char *name, struct netent *net, char *buf, size_t size, struct netent **found,
-			  int *error);
+int __wrap_getnetbyname_r(const char *name, struct netent *net, char *buf, size_t size,
+			  struct netent **found, int *error);
 int __wrap_getprotobyname_r(const char *name, struct protoent *proto, char *buf, size_t size,
 			    struct protoent **found);
 int __wrap_ether_hostton(const char *name, void *addr);
@@ -289,7 +293,8 @@ struct hostent *__wrap_gethostbyname(const char *name)
 	return NULL;
 }
 
-int __wrap_getaddrinfo(const char *name, const char *port, const struct addrinfo *hints, struct addrinfo **found)
+int __wrap_getaddrinfo(const char *name, const char *port, const struct addrinfo *hints,
+		       struct addrinfo **found)
 {
 	struct {
 		struct addrinfo info;
@@ -317,8 +322,8 @@ void __wrap_freeaddrinfo(struct addrinfo *found)
 	free(found);
 }
 
-int __wrap_getnetbyname_r(const char *name, struct netent *net, char *buf, size_t size, struct netent **found,
-			  int *error)
+int __wrap_getnetbyname_r(const char *name, struct netent *net, char *buf, size_t size,
+			  struct netent **found, int *error)
 {
 	*found = NULL;
 	return 0;

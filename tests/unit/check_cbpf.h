@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What lib/cbpf.c makes is run here as the kernel would run it, and compared with what the classic instructions say. Used by
- * the unit test, which compares those with libpcap's bpf_filter() too, and the fuzz target.
+ * What lib/cbpf.c makes is run here as the kernel would run it, and compared with what the classic
+ * instructions say. Used by the unit test, which compares those with libpcap's bpf_filter() too, and
+ * by the fuzz target.
  */
 #ifndef CHECK_CBPF_H
 #define CHECK_CBPF_H
@@ -29,8 +30,8 @@ static inline uint32_t check_here(const struct check_frame *f)
 
 /* ---- classic BPF, by its definition; what it cannot read is a verdict ---- */
 
-static inline bool classic_read(const struct check_frame *f, uint64_t at, unsigned int size, uint32_t k, uint32_t *v,
-				int *verdict)
+static inline bool classic_read(const struct check_frame *f, uint64_t at, unsigned int size,
+				uint32_t k, uint32_t *v, int *verdict)
 {
 	if (k < BK_CBPF_MACS && f->no_mac) {
 		*verdict = BK_CBPF_UNDECIDED;
@@ -82,9 +83,12 @@ static inline int check_classic(const struct bk_cbpf_insn *code, const struct ch
 
 	for (size_t i = 0;; i++) {
 		const struct bk_cbpf_insn *c = &code[i];
-		unsigned int size = BPF_SIZE(c->code) == BPF_W ? 4 : BPF_SIZE(c->code) == BPF_H ? 2 : 1;
+		unsigned int size = BPF_SIZE(c->code) == BPF_W ? 4 :
+				    BPF_SIZE(c->code) == BPF_H ? 2 :
+								 1;
 		uint8_t mode = BPF_MODE(c->code), op = BPF_OP(c->code);
-		uint32_t *to = BPF_CLASS(c->code) == BPF_LD ? &a : &x, b = BPF_SRC(c->code) == BPF_X ? x : c->k;
+		uint32_t *to = BPF_CLASS(c->code) == BPF_LD ? &a : &x,
+			 b = BPF_SRC(c->code) == BPF_X ? x : c->k;
 		bool yes;
 
 		switch (BPF_CLASS(c->code)) {
@@ -97,8 +101,8 @@ static inline int check_classic(const struct bk_cbpf_insn *code, const struct ch
 			} else if (mode == BPF_MEM) {
 				*to = mem[c->k];
 			} else {
-				if (!classic_read(f, c->k + (mode == BPF_IND ? (uint64_t)x : 0), size, c->k, &v,
-						  &verdict))
+				if (!classic_read(f, c->k + (mode == BPF_IND ? (uint64_t)x : 0),
+						  size, c->k, &v, &verdict))
 					return verdict;
 				*to = mode == BPF_MSH ? (v & 15) * 4 : v;
 			}
@@ -115,7 +119,10 @@ static inline int check_classic(const struct bk_cbpf_insn *code, const struct ch
 			a = classic_alu(op, a, b);
 			break;
 		case BPF_JMP:
-			yes = op == BPF_JEQ ? a == b : op == BPF_JGT ? a > b : op == BPF_JGE ? a >= b : !!(a & b);
+			yes = op == BPF_JEQ ? a == b :
+			      op == BPF_JGT ? a > b :
+			      op == BPF_JGE ? a >= b :
+					      !!(a & b);
 			i += op == BPF_JA ? c->k : yes ? c->jt : c->jf;
 			break;
 		case BPF_RET:
@@ -141,11 +148,13 @@ struct machine {
 #define MACHINE_AT 0x7f0000000000ull
 
 /* Within the window, and no more of the frame than is there. */
-static inline unsigned char *machine_at(struct machine *m, uint64_t addr, unsigned int size, uint32_t here)
+static inline unsigned char *machine_at(struct machine *m, uint64_t addr, unsigned int size,
+					uint32_t here)
 {
 	uint64_t at = addr - MACHINE_AT;
 	bool in_frame = at >= m->start && at + size <= m->start + here;
-	bool in_mem = at >= m->start + BK_CBPF_MEM && at + size <= m->start + BK_CBPF_MEM + 4 * BK_CBPF_WORDS;
+	bool in_mem = at >= m->start + BK_CBPF_MEM &&
+		      at + size <= m->start + BK_CBPF_MEM + 4 * BK_CBPF_WORDS;
 
 	return in_frame || in_mem ? (unsigned char *)&m->w + at : NULL;
 }
@@ -178,9 +187,12 @@ static inline const char *machine_run(struct machine *m, const struct bpf_insn *
 	while (i < BK_CBPF_ROOM) {
 		const struct bpf_insn *n = &row[i++];
 		uint8_t class = BPF_CLASS(n->code), op = BPF_OP(n->code);
-		bool wide = class == BPF_ALU64 || class == BPF_JMP, by_x = BPF_SRC(n->code) == BPF_X;
+		bool wide = class == BPF_ALU64 || class == BPF_JMP,
+		     by_x = BPF_SRC(n->code) == BPF_X;
 		uint64_t *d = &m->r[n->dst_reg], s, a;
-		unsigned int size = BPF_SIZE(n->code) == BPF_W ? 4 : BPF_SIZE(n->code) == BPF_H ? 2 : 1;
+		unsigned int size = BPF_SIZE(n->code) == BPF_W ? 4 :
+				    BPF_SIZE(n->code) == BPF_H ? 2 :
+								 1;
 		unsigned char *p;
 
 		if (n->dst_reg >= 7 || n->src_reg >= 7)
@@ -192,7 +204,8 @@ static inline const char *machine_run(struct machine *m, const struct bpf_insn *
 		case BPF_ALU:
 		case BPF_ALU64:
 			if (op == BPF_END) {
-				if (n->code != (BPF_ALU | BPF_END | BPF_TO_BE) || (n->imm != 16 && n->imm != 32))
+				if (n->code != (BPF_ALU | BPF_END | BPF_TO_BE) ||
+				    (n->imm != 16 && n->imm != 32))
 					return "an order of bytes that is not known here";
 				*d = n->imm == 16 ? __builtin_bswap16(a) : __builtin_bswap32(a);
 				break;
@@ -240,7 +253,8 @@ static inline const char *machine_run(struct machine *m, const struct bpf_insn *
 }
 
 /* The verdict of a row; start: where the frame lies, at most BK_CBPF_START. Negative: *why says what it did wrong. */
-static inline int check_run(const struct bpf_insn *row, const struct check_frame *f, size_t start, const char **why)
+static inline int check_run(const struct bpf_insn *row, const struct check_frame *f, size_t start,
+			    const char **why)
 {
 	struct machine m;
 
@@ -256,7 +270,7 @@ static inline int check_run(const struct bpf_insn *row, const struct check_frame
 	return *why ? -1 : (int)m.r[0];
 }
 
-/* What the kernel wants of each program, over the ones that machine_run() comes by: everything can be reached. */
+/* What the kernel wants of each program, whichever way it goes: everything can be reached. */
 static inline const char *check_row(const struct bpf_insn *row)
 {
 	bool reached[BK_CBPF_ROOM + 1] = { true };

@@ -12,7 +12,8 @@
 
 #if BPFKIT_PCAP
 /* As pcap/bpf.h has it; that cannot be included with linux/bpf.h. Instructions are those of struct bk_cbpf_insn. */
-unsigned int bpf_filter(const void *code, const unsigned char *p, unsigned int len, unsigned int here);
+unsigned int bpf_filter(const void *code, const unsigned char *p, unsigned int len,
+			unsigned int here);
 #define need_libpcap() ((void)0)
 #else
 #define bpf_filter(code, p, len, here) 0
@@ -71,7 +72,8 @@ static unsigned int make_l3(unsigned int at, unsigned int type)
 		put16(at + 6, below(3) ? 0 : below(4) * 0x1000 + below(2) * 185);
 		frame[at + 8] = below(5);
 		frame[at + 9] = proto;
-		memcpy(frame + at + 12, (unsigned char[]){ 10, 0, 0, 1 + below(3), 10, 0, 0, 1 + below(3) }, 8);
+		memcpy(frame + at + 12,
+		       (unsigned char[]){ 10, 0, 0, 1 + below(3), 10, 0, 0, 1 + below(3) }, 8);
 		return make_l4(at + 20 + 4 * options, proto);
 	}
 	if (type == 0x86dd) {
@@ -94,7 +96,8 @@ static unsigned int make_l3(unsigned int at, unsigned int type)
 
 static unsigned int make_frame(void)
 {
-	static const unsigned short types[] = { 0x800, 0x800, 0x800, 0x86dd, 0x86dd, 0x806, 0x88cc, 0x26 };
+	static const unsigned short types[] = { 0x800,  0x800, 0x800,  0x86dd,
+						0x86dd, 0x806, 0x88cc, 0x26 };
 	unsigned int at = 12, tags = below(4), type = types[below(ARRAY_LEN(types))], n;
 
 	for (size_t i = 0; i < sizeof(frame); i++)
@@ -122,7 +125,8 @@ static void compare(const struct bk_cbpf_insn *code, const struct check_frame *f
 	const char *wrong;
 	/* where frames start in the window of netmon, and where the verifier believes that they could */
 	static const unsigned char starts[] = { 6, 10, 20, 24, 0, BK_CBPF_START };
-	int want = check_classic(code, f), got = check_run(row, f, starts[below(sizeof(starts))], &wrong);
+	int want = check_classic(code, f),
+	    got = check_run(row, f, starts[below(sizeof(starts))], &wrong);
 
 	if (wrong)
 		fail_msg("%s: %s", what, wrong);
@@ -133,7 +137,8 @@ static void compare(const struct bk_cbpf_insn *code, const struct check_frame *f
 		return;
 	if (got == BK_CBPF_UNDECIDED)
 		assert_int_equal(bpf_filter(code, f->bytes, f->len, check_here(f)), 0);
-	else if (BPFKIT_PCAP && !!bpf_filter(code, f->bytes, f->len, f->len) != (got == BK_CBPF_YES))
+	else if (BPFKIT_PCAP &&
+		 !!bpf_filter(code, f->bytes, f->len, f->len) != (got == BK_CBPF_YES))
 		fail_msg("%s: libpcap does not say %d for a frame of %u bytes", what, got, f->len);
 }
 
@@ -153,7 +158,7 @@ static void compare_frames(const struct bk_cbpf_insn *code, const char *what)
 /* ---- random instructions ---- */
 
 static const uint8_t alu[] = { BPF_ADD, BPF_SUB, BPF_MUL, BPF_DIV, BPF_MOD, BPF_AND,
-			       BPF_OR,	BPF_XOR, BPF_LSH, BPF_RSH, BPF_NEG };
+			       BPF_OR,  BPF_XOR, BPF_LSH, BPF_RSH, BPF_NEG };
 static const uint8_t jumps[] = { BPF_JEQ, BPF_JGT, BPF_JGE, BPF_JSET, BPF_JA };
 static const uint8_t sizes[] = { BPF_B, BPF_H, BPF_W };
 
@@ -163,7 +168,9 @@ static uint32_t number(void)
 {
 	static const uint32_t odd[] = { 0, 1, 0x7fffffff, 0x80000000, 0xffffffff, 0x800, 14, 255 };
 
-	return below(2) ? below(130) : below(2) ? odd[below(ARRAY_LEN(odd))] : (uint32_t)test_random(&seed);
+	return below(2) ? below(130) :
+	       below(2) ? odd[below(ARRAY_LEN(odd))] :
+			  (uint32_t)test_random(&seed);
 }
 
 static struct bk_cbpf_insn make_insn(unsigned int left)
@@ -176,15 +183,19 @@ static struct bk_cbpf_insn make_insn(unsigned int left)
 		c.code = BPF_LD | size | (below(2) ? BPF_ABS : BPF_IND);
 		c.k = below(20) ? below(110) : number();
 	} else if (kind == 3) {
-		static const uint16_t codes[] = { BPF_LD | BPF_IMM, BPF_LDX | BPF_IMM, BPF_LD | BPF_LEN | BPF_W,
-						  BPF_LDX | BPF_LEN | BPF_W, BPF_LDX | BPF_MSH | BPF_B,
-						  BPF_MISC | BPF_TAX, BPF_MISC | BPF_TXA };
+		static const uint16_t codes[] = {
+			BPF_LD | BPF_IMM,          BPF_LDX | BPF_IMM,
+			BPF_LD | BPF_LEN | BPF_W,  BPF_LDX | BPF_LEN | BPF_W,
+			BPF_LDX | BPF_MSH | BPF_B, BPF_MISC | BPF_TAX,
+			BPF_MISC | BPF_TXA
+		};
 
 		c.code = codes[below(ARRAY_LEN(codes))];
 		if (BPF_MODE(c.code) == BPF_MSH)
 			c.k = below(BK_CBPF_WINDOW);
 	} else if (kind == 4) {
-		static const uint16_t codes[] = { BPF_LD | BPF_MEM, BPF_LDX | BPF_MEM, BPF_ST, BPF_STX };
+		static const uint16_t codes[] = { BPF_LD | BPF_MEM, BPF_LDX | BPF_MEM, BPF_ST,
+						  BPF_STX };
 
 		c.code = codes[below(4)];
 		c.k = below(WORDS);
@@ -248,20 +259,75 @@ static void test_random_instructions(void **state)
 /* ---- random expressions ---- */
 
 static const char *const primitives[] = {
-	"ip", "ip6", "arp", "tcp", "udp", "icmp", "icmp6", "sctp", "igmp", "port 53", "tcp port 1",
-	"udp src port 2", "tcp dst port 53", "portrange 1-3", "udp portrange 2-60", "host 10.0.0.1",
-	"src host 10.0.0.2", "dst 10.0.0.3", "net 10.0.0.0/30", "src net 10.0.0.2/31", "host 2001:db8::1",
-	"ip6 src host 2001:db8::2", "net 2001:db8::/127", "ether host 02:00:00:00:00:01",
-	"ether src 02:00:00:00:00:02", "ether broadcast", "ether multicast", "ip multicast", "broadcast",
-	"ether proto 0x88cc", "ether proto \\arp", "ip proto 6", "ip6 proto 17", "less 80", "greater 100",
-	"len = 64", "len - 14 > 50", "ip[8] < 3", "ip[0] & 0xf != 5", "ip[6:2] & 0x1fff != 0", "ip[2:2] > 60",
-	"tcp[tcpflags] & (tcp-syn|tcp-fin) != 0", "tcp[13] = 0", "udp[4:2] > 8", "icmp[icmptype] = icmp-echo",
-	"ip[2:2] - ((ip[0] & 0xf) << 2) > 40", "ether[0] & 1 = 0", "ether[6:4] = 0x02000000", "ip6[6] = 44",
-	"ip[ip[8]] = 10", "ether[len - 1] > 100", "tcp[((tcp[12] & 0xf0) >> 2):2] = 0", "ip[8] * 3 / 2 = 3",
-	"ip[8] % 2 = 1", "ip[8] ^ 3 = 2", "1 << ip[8] = 4", "200 >> ip[8] > 60", "10 / ip[8] = 5", "llc", "llc u",
-	"ether[100:4] = 0", "stp", "ah", "esp", "udp[100] = 3", "ip[90:2] != 0",
+	"ip",
+	"ip6",
+	"arp",
+	"tcp",
+	"udp",
+	"icmp",
+	"icmp6",
+	"sctp",
+	"igmp",
+	"port 53",
+	"tcp port 1",
+	"udp src port 2",
+	"tcp dst port 53",
+	"portrange 1-3",
+	"udp portrange 2-60",
+	"host 10.0.0.1",
+	"src host 10.0.0.2",
+	"dst 10.0.0.3",
+	"net 10.0.0.0/30",
+	"src net 10.0.0.2/31",
+	"host 2001:db8::1",
+	"ip6 src host 2001:db8::2",
+	"net 2001:db8::/127",
+	"ether host 02:00:00:00:00:01",
+	"ether src 02:00:00:00:00:02",
+	"ether broadcast",
+	"ether multicast",
+	"ip multicast",
+	"broadcast",
+	"ether proto 0x88cc",
+	"ether proto \\arp",
+	"ip proto 6",
+	"ip6 proto 17",
+	"less 80",
+	"greater 100",
+	"len = 64",
+	"len - 14 > 50",
+	"ip[8] < 3",
+	"ip[0] & 0xf != 5",
+	"ip[6:2] & 0x1fff != 0",
+	"ip[2:2] > 60",
+	"tcp[tcpflags] & (tcp-syn|tcp-fin) != 0",
+	"tcp[13] = 0",
+	"udp[4:2] > 8",
+	"icmp[icmptype] = icmp-echo",
+	"ip[2:2] - ((ip[0] & 0xf) << 2) > 40",
+	"ether[0] & 1 = 0",
+	"ether[6:4] = 0x02000000",
+	"ip6[6] = 44",
+	"ip[ip[8]] = 10",
+	"ether[len - 1] > 100",
+	"tcp[((tcp[12] & 0xf0) >> 2):2] = 0",
+	"ip[8] * 3 / 2 = 3",
+	"ip[8] % 2 = 1",
+	"ip[8] ^ 3 = 2",
+	"1 << ip[8] = 4",
+	"200 >> ip[8] > 60",
+	"10 / ip[8] = 5",
+	"llc",
+	"llc u",
+	"ether[100:4] = 0",
+	"stp",
+	"ah",
+	"esp",
+	"udp[100] = 3",
+	"ip[90:2] != 0",
 };
-static const char *const tagged[] = { "vlan", "vlan 1", "vlan 2 and vlan 3", "vlan and udp port 53", "mpls", "pppoes" };
+static const char *const tagged[] = { "vlan", "vlan 1", "vlan 2 and vlan 3", "vlan and udp port 53",
+				      "mpls", "pppoes" };
 
 static void add_primitive(char *expr, size_t size, int depth)
 {
@@ -288,7 +354,8 @@ static void make_expression(char *expr, size_t size)
 	for (unsigned int left = 1 + below(5); left; left--) {
 		add_primitive(expr, size, 2);
 		if (left > 1 || !below(4))
-			strncat(expr, left > 1 ? (below(2) ? " and " : " or ") : " or ", size - strlen(expr) - 1);
+			strncat(expr, left > 1 ? (below(2) ? " and " : " or ") : " or ",
+				size - strlen(expr) - 1);
 		else
 			return;
 	}
@@ -320,8 +387,8 @@ static void test_random_expressions(void **state)
 		compare_frames(code, expr);
 		free(code);
 	}
-	print_message("no %u, yes %u, undecided %u; never matches: %u\n", verdicts[0], verdicts[1], verdicts[2],
-		      refused);
+	print_message("no %u, yes %u, undecided %u; never matches: %u\n", verdicts[0], verdicts[1],
+		      verdicts[2], refused);
 	assert_true(verdicts[0] > n && verdicts[1] > n && verdicts[2] > n / 50);
 }
 
@@ -332,7 +399,8 @@ static void test_primitives(void **state)
 
 	need_libpcap();
 	for (size_t i = 0; i < ARRAY_LEN(primitives) + ARRAY_LEN(tagged); i++) {
-		const char *expr = i < ARRAY_LEN(primitives) ? primitives[i] : tagged[i - ARRAY_LEN(primitives)];
+		const char *expr = i < ARRAY_LEN(primitives) ? primitives[i] :
+							       tagged[i - ARRAY_LEN(primitives)];
 		int n = bk_cbpf_compile(expr, &code, why);
 
 		if (n < 0 || bk_cbpf_translate(code, n, row, why) < 0)
@@ -441,12 +509,33 @@ static void test_expressions_that_are_refused(void **state)
 static void test_expressions_that_are_taken(void **state)
 {
 	static const char *const taken[] = {
-		"ether proto \\ip or \\arp", "link proto \\ip6", "portrange 1-2 or 3-4", "portrange 1-2 and not 3-4",
-		"tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn", "host 1.2.3.4", "net 10", "net 192.168", "net 10.0/16",
-		"net 10.0.0.0 mask 255.0.0.0", "port 0x35", "host ::1", "ip6 host ::ffff:1.2.3.4", "net fe80::/10",
-		"ether host 00:11:22:33:44:55", "ether host 00-11-22-33-44-55", "ether src 0011.2233.4455",
-		"ether dst 001122aabbcc", "ether host 0:1:2:3:a:b", "ip[0:2]=3&&ip[4]!=7", "tcp[13]&7!=0||udp", "llc rr",
-		"vlan 5 and ip", "icmp6[icmp6type]==icmp6-echo", "(udp)\n\tor\ttcp", "!tcp", "ip[-(-2)] = 0",
+		"ether proto \\ip or \\arp",
+		"link proto \\ip6",
+		"portrange 1-2 or 3-4",
+		"portrange 1-2 and not 3-4",
+		"tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn",
+		"host 1.2.3.4",
+		"net 10",
+		"net 192.168",
+		"net 10.0/16",
+		"net 10.0.0.0 mask 255.0.0.0",
+		"port 0x35",
+		"host ::1",
+		"ip6 host ::ffff:1.2.3.4",
+		"net fe80::/10",
+		"ether host 00:11:22:33:44:55",
+		"ether host 00-11-22-33-44-55",
+		"ether src 0011.2233.4455",
+		"ether dst 001122aabbcc",
+		"ether host 0:1:2:3:a:b",
+		"ip[0:2]=3&&ip[4]!=7",
+		"tcp[13]&7!=0||udp",
+		"llc rr",
+		"vlan 5 and ip",
+		"icmp6[icmp6type]==icmp6-echo",
+		"(udp)\n\tor\ttcp",
+		"!tcp",
+		"ip[-(-2)] = 0",
 		"len > 4 - 2",
 	};
 
@@ -464,7 +553,8 @@ static void test_long_expressions(void **state)
 	need_libpcap();
 	for (; ports < 240; ports += 40) {
 		for (int i = 0; i < 40; i++)
-			snprintf(expr + strlen(expr), 32, "%sport %d", ports + i ? " or " : "", 1 + 7 * (ports + i));
+			snprintf(expr + strlen(expr), 32, "%sport %d", ports + i ? " or " : "",
+				 1 + 7 * (ports + i));
 		n = bk_cbpf_make(expr, row, why);
 		if (n < 0)
 			break;
@@ -501,15 +591,24 @@ static void test_room(void **state)
 static void test_instructions_that_are_refused(void **state)
 {
 	static const struct bk_cbpf_insn cases[] = {
-		{ BPF_ALU | BPF_DIV | BPF_K, 0, 0, 0 },	  { BPF_ALU | BPF_MOD | BPF_K, 0, 0, 0 },
-		{ BPF_ALU | BPF_LSH | BPF_K, 0, 0, 32 },  { BPF_ALU | 0xb0, 0, 0, 1 },
-		{ BPF_LD | BPF_MEM, 0, 0, 16 },		  { BPF_ST, 0, 0, 16 },
-		{ BPF_STX, 0, 0, UINT32_MAX },		  { BPF_LD | BPF_MSH | BPF_B, 0, 0, 14 },
-		{ BPF_LDX | BPF_ABS | BPF_B, 0, 0, 14 },  { BPF_LD | BPF_ABS | 0x18, 0, 0, 14 },
-		{ BPF_LDX | BPF_MSH | BPF_W, 0, 0, 14 },  { BPF_JMP | 0x50, 0, 0, 0 },
-		{ BPF_MISC | 0x40, 0, 0, 0 },		  { BPF_RET | BPF_X, 0, 0, 0 },
-		{ BPF_JMP | BPF_JA, 0, 0, 1 },		  { BPF_JMP | BPF_JEQ, 1, 0, 0 },
-		{ BPF_JMP | BPF_JEQ, 0, 1, 0 },		  { BPF_JMP | BPF_JA, 0, 0, 0x7fffffff },
+		{ BPF_ALU | BPF_DIV | BPF_K, 0, 0, 0 },
+		{ BPF_ALU | BPF_MOD | BPF_K, 0, 0, 0 },
+		{ BPF_ALU | BPF_LSH | BPF_K, 0, 0, 32 },
+		{ BPF_ALU | 0xb0, 0, 0, 1 },
+		{ BPF_LD | BPF_MEM, 0, 0, 16 },
+		{ BPF_ST, 0, 0, 16 },
+		{ BPF_STX, 0, 0, UINT32_MAX },
+		{ BPF_LD | BPF_MSH | BPF_B, 0, 0, 14 },
+		{ BPF_LDX | BPF_ABS | BPF_B, 0, 0, 14 },
+		{ BPF_LD | BPF_ABS | 0x18, 0, 0, 14 },
+		{ BPF_LDX | BPF_MSH | BPF_W, 0, 0, 14 },
+		{ BPF_JMP | 0x50, 0, 0, 0 },
+		{ BPF_MISC | 0x40, 0, 0, 0 },
+		{ BPF_RET | BPF_X, 0, 0, 0 },
+		{ BPF_JMP | BPF_JA, 0, 0, 1 },
+		{ BPF_JMP | BPF_JEQ, 1, 0, 0 },
+		{ BPF_JMP | BPF_JEQ, 0, 1, 0 },
+		{ BPF_JMP | BPF_JA, 0, 0, 0x7fffffff },
 	};
 	struct bk_cbpf_insn code[2] = { { 0 }, { BPF_RET | BPF_K, 0, 0, 1 } };
 

@@ -29,6 +29,7 @@ struct bk_books {
 	unsigned long long filtered;	 /* events that a filter left out; counted only on request */
 	unsigned long long unfollowed;	 /* processes for which bk_followed had no room */
 	unsigned long long untracked;	 /* processes or threads for which a tool's own table had no room */
+	unsigned long long undecided;	 /* events of which a filter expression could not see enough */
 	unsigned int asleep;		 /* the reader sleeps and wants to be woken */
 };
 #endif

@@ -15,6 +15,7 @@
  */
 #define BK_NO_TASKS
 #include "bk.bpf.h"
+#include "cbpf.bpf.h"
 #include "pkt.h"
 #include "netmon.h"
 
@@ -308,6 +309,37 @@ static __always_inline bool want_packet(struct drop *d, const struct pkt *p)
 	return true;
 }
 
+/* What has no headers that can be found cannot be decided; what is no packet does not match. */
+static __always_inline u64 by_expression(struct sk_buff *skb, struct drop *d)
+{
+	u64 start = (u64)d->src.data;
+	struct bk_frame f = {
+		.data = d->src.data,
+		.here = d->src.len,
+		.len = bk_address(skb, data) - start + skb->len,
+		.has_mac = bk_same(d->kind, NETMON_L2),
+		.proto = d->protocol,
+		.vlan_proto = d->vlan_proto,
+		.vlan_tci = d->vlan_tci,
+	};
+
+	if (d->kind == NETMON_UNIX || d->kind == NETMON_NETLINK)
+		return BK_CBPF_NO;
+	if (d->kind == NETMON_NONE)
+		return BK_CBPF_UNDECIDED;
+	return bk_cbpf(&f);
+}
+
+/* The last of the filters: what is undecided has passed all others. */
+static __always_inline bool want_expression(struct sk_buff *skb, struct drop *d)
+{
+	u64 verdict = by_expression(skb, d);
+
+	if (verdict == BK_CBPF_UNDECIDED)
+		bk_add(&bk_books.undecided, 1);
+	return verdict == BK_CBPF_YES || (verdict == BK_CBPF_NO && bk_leave_out());
+}
+
 /* ---- counting ---- */
 
 /* How far the class of each protocol is below NETMON_IP_OTHER. To that of TCP its flags are added. */
@@ -548,7 +580,7 @@ static __always_inline bool look(u64 *ctx, bool must_parse, struct drop *d, stru
 		if (by_packet() && !want_packet(d, p))
 			return bk_leave_out();
 	}
-	return true;
+	return !config.has_filter || want_expression(skb, d);
 }
 
 BK_TYPED("tp_btf/kfree_skb", line__tp_btf)

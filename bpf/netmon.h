@@ -67,7 +67,7 @@ struct netmon_config {
 	unsigned char ovs;	   /* 1 only, 2 without what was dropped within ovs_range */
 	unsigned char reasons;	   /* 1 only, 2 without those in the map of that name */
 	unsigned char want_device; /* its number, its namespace */
-	unsigned char want_name, has_ifname, has_vlan;
+	unsigned char want_name, has_ifname, has_vlan, has_filter;
 	unsigned char want;	   /* of the packet: PKT_WANT_ */
 	unsigned char addr_family; /* 0 any, 4, 6 */
 	unsigned char l4_proto, has_l4;

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bk.h"
+#include "cbpf.h"
 #include "install.h"
 #include "version.h"
 
@@ -135,7 +136,10 @@ static void version(void)
 	printf("bpfkit %s\n", BPFKIT_VERSION);
 	printf("libbpf %s, %s\n", libbpf_version_string() + 1,
 	       BPFKIT_STATIC ? "static" : "dynamic");
-	printf("optional features: none\n");
+	if (bk_cbpf_version())
+		printf("optional features: filter expressions (%s)\n", bk_cbpf_version());
+	else
+		printf("optional features: none\n");
 }
 
 static void complete(int argc, char **argv)

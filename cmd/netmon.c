@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "bk.h"
+#include "cbpf.h"
 #include "netmon.h"
 #include "netmon.skel.h"
 #include "pcapng.h"
@@ -29,7 +30,7 @@ static struct {
 	int sort; /* index into sorts; -1: by total */
 	uint32_t threshold, top, rows, vlan;
 	bool no_tcp, no_unix, only_ovs, no_ovs, stack;
-	const char *reasons, *ifname, *proto, *write;
+	const char *reasons, *ifname, *proto, *filter, *write;
 	struct bk_net host, net;
 	struct bk_list ports;
 } opt = { .key = -1, .sort = -1, .threshold = 1, .vlan = UINT32_MAX };
@@ -58,6 +59,8 @@ static const struct bk_opt opts[] = {
 	BK_STR(0, "proto", &opt.proto, "PROTO",
 	       "only ip, ip6, arp, lldp, tcp, udp, icmp, icmp6, ... or an IP protocol number"),
 	BK_U32(0, "vlan", &opt.vlan, 0, 4094, "ID", "only packets with this VLAN tag"),
+	BK_STR('f', "filter", &opt.filter, "EXPR",
+	       "only packets that match this expression, in the language of tcpdump"),
 	BK_FLAG(0, "stack", &opt.stack, "the kernel's stack under each line"),
 	BK_FILE('w', "write", &opt.write, "FILE",
 		"write the packets to this file (- is stdout) as pcapng, instead of lines"),
@@ -73,6 +76,7 @@ static struct {
 	bool sub_tried[8];
 	bool reasons_loaded;
 	struct bk_quiesce quiesce;
+	struct bpf_insn filter[BK_CBPF_ROOM];
 	int cpus;
 	size_t key_size;   /* of union netmon_row_key, for this key */
 	uint32_t max_rows;
@@ -314,6 +318,18 @@ static int init_write(struct bk_run *run)
 	return 0;
 }
 
+/* Whatever is wrong with it, is so on each kernel. */
+static int make_filter(void)
+{
+	char why[BK_CBPF_WHY];
+
+	if (bk_cbpf_make(opt.filter, st.filter, why) >= 0)
+		return 0;
+	/* what is wrong comes last, and a message has an end */
+	bk_error("--filter: '%.100s%s' %s", opt.filter, strlen(opt.filter) > 100 ? "..." : "", why);
+	return -EINVAL;
+}
+
 static int init(struct bk_run *run)
 {
 	struct netmon_config unused;
@@ -366,7 +382,7 @@ static int init(struct bk_run *run)
 			 opt.proto);
 		return -EINVAL;
 	}
-	return 0;
+	return opt.filter ? make_filter() : 0;
 }
 
 /* ---- before load ---- */
@@ -569,8 +585,15 @@ static int configure(struct bk_run *run, void *skel)
 		err = configure_ovs(c);
 	if (err)
 		return err;
+	c->has_filter = !!opt.filter;
 	bpf_map__set_autocreate(s->maps.reasons, opt.reasons);
+	bpf_map__set_autocreate(s->maps.bk_window, opt.filter);
 	bpf_program__set_autoload(c->key ? s->progs.line__tp_btf : s->progs.count__tp_btf, false);
+	if (opt.filter) {
+		err = bk_cbpf_put(st.filter, s->obj);
+		if (err)
+			return err;
+	}
 	if (!c->key) {
 		bpf_map__set_autocreate(s->maps.rows0, false);
 		bpf_map__set_autocreate(s->maps.rows1, false);
@@ -1862,6 +1885,7 @@ const struct bk_tool netmon_tool = {
 		    "netmon -s reason -r 1\twhy packets are dropped, every second\n"
 		    "netmon -s flow --netns blue --top 10\tthe ten worst flows in one namespace\n"
 		    "netmon --port 53 --stack\tdropped DNS packets with the kernel's stack\n"
+		    "netmon -f 'ip6 and udp port 53'\tdropped packets that an expression of tcpdump's matches\n"
 		    "netmon --reason '!NO_SOCKET' --json\tall but one reason, as JSON lines\n"
 		    "netmon -w drops.pcapng\tthe packets to a file, with reason and place\n",
 	.group = BK_GROUP_NET,

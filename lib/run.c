@@ -512,7 +512,8 @@ static void close_books(struct bk_run *run)
 {
 	struct costs c = read_costs(run);
 	uint64_t lost = run->books->lost, filtered = run->books->filtered + run->left_out,
-		 unfollowed = run->books->unfollowed, untracked = run->books->untracked;
+		 unfollowed = run->books->unfollowed, untracked = run->books->untracked,
+		 undecided = run->books->undecided;
 	struct bk_out *o = run->out;
 
 	if (o->json && !o->error) {
@@ -529,6 +530,8 @@ static void close_books(struct bk_run *run)
 			bk_json_u64(o, "unfollowed", unfollowed);
 		if (untracked)
 			bk_json_u64(o, "untracked", untracked);
+		if (undecided)
+			bk_json_u64(o, "undecided", undecided);
 		if (run->opts.stats)
 			bk_json_u64(o, "filtered", filtered);
 		bk_json_end(o);
@@ -548,6 +551,10 @@ static void close_books(struct bk_run *run)
 	if (untracked)
 		bk_warn("of %llu processes or threads the end was not seen: there were too many at a time",
 			(unsigned long long)untracked);
+	if (undecided)
+		bk_warn("whether %llu packets match the expression (--filter) is unknown, and they are left "
+			"out: what it looks at could not be read",
+			(unsigned long long)undecided);
 	if (!run->opts.stats)
 		return;
 	if (run->events)

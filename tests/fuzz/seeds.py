@@ -96,12 +96,31 @@ BTF_TYPES = (btf_type(1, 1, 0, 4, struct.pack("<I", 32)) + btf_type(0, 3, 0, 0, 
 BTF = btf(BTF_TYPES, b"\0int\0a\0x\0y\0p\0bc\0far\0")
 MODULE = btf(btf_type(20, 4, 1, 24, struct.pack("<III", 7, 4, 0)), b"a\0")
 
+
+def classic(*insns, no_mac=False):
+    return bytes([len(insns) | no_mac << 5]) + b"".join(struct.pack("<HBBI", *insn) for insn in insns)
+
+
+RET_ALL, RET_NONE, RET_A = (6, 0, 0, 262144), (6, 0, 0, 0), (0x16, 0, 0, 0)
+LDH_TYPE, IS_IP = (0x28, 0, 0, 12), (0x15, 0, 1, 0x800)
+# what libpcap makes of "ip", and of "udp port 53" over IPv4; arithmetic, memory, and a load beyond
+CLASSIC = [
+    classic(LDH_TYPE, IS_IP, RET_ALL, RET_NONE),
+    classic(LDH_TYPE, (0x15, 0, 8, 0x800), (0x30, 0, 0, 23), (0x15, 0, 6, 17), (0x28, 0, 0, 20), (0x45, 4, 0, 0x1fff),
+            (0xb1, 0, 0, 14), (0x48, 0, 0, 16), (0x15, 0, 1, 53), RET_ALL, RET_NONE),
+    classic((0x80, 0, 0, 0), (2, 0, 0, 3), (0x14, 0, 0, 20), (7, 0, 0, 0), (0x60, 0, 0, 3), (0x3c, 0, 0, 0),
+            (0x6c, 0, 0, 0), (0x84, 0, 0, 0), (0x94, 0, 0, 7), (0xac, 0, 0, 0), RET_A),
+    classic((1, 0, 0, 100), (0x40, 0, 0, 0), (0x1d, 0, 1, 0), RET_ALL, RET_NONE, no_mac=True),
+    classic((0x61, 0, 0, 5), (0x87, 0, 0, 0), (0x25, 1, 1, 3), (5, 0, 0, 0), (0x35, 0, 1, 1), RET_ALL, RET_NONE),
+]
+
 SEEDS = {
     "pkt": [p + b"\3" for p in PKT],
     "value": [bytes([kind]) + s.encode() for kind, strings in enumerate(VALUES) for s in strings],
     "escape": TEXT,
     "kbtf": [b"\0" + BTF, bytes([len(BTF) // 4]) + BTF[:len(BTF) // 4 * 4], bytes([(len(BTF) + 3) // 4]) +
              btf(BTF_TYPES, b"\0int\0a\0x\0y\0p\0bc\0far\0".ljust(-(-len(BTF) // 4) * 4 - len(BTF) + 20, b"\0")) + MODULE],
+    "cbpf": [code + p for code in CLASSIC for p in (b"", PKT[4], PKT[5], PKT[9], PKT[12], PKT[14] * 2)],
     "opts": [line.encode() for line in LINES],
 }
 

@@ -11,6 +11,8 @@ import time
 import pytest
 
 from conftest import BPFKIT, Tool, leftovers
+from scapy.layers.inet import UDP, IPOption
+
 from drops import KINDS, HiddenNetns, KernelEvents, Lab, wait_until
 
 KEYS = ("netns", "dmac", "smac", "dip", "sip", "flow", "flow-src", "reason", "location", "ifname", "proto")
@@ -53,6 +55,37 @@ def reason_filters():
     }
 
 
+VERSION = subprocess.run([BPFKIT, "--version"], stdout=subprocess.PIPE, text=True).stdout
+WITH_EXPRESSIONS = "filter expressions" in VERSION
+
+
+def expressions(lab):
+    """Name of an expression -> (the expression, which kinds match it). Of a packet within a VLAN it sees the tag."""
+    return {
+        # of IPv6 libpcap looks at the first header behind, and at that of a fragment; of what is cut off, at the rest
+        "expr udp": ("udp", lambda e: e.proto == "udp" and not e.vlan and e.kind != "ext_headers6" or
+                     e.kind == "truncated_ip"),
+        "expr port": (f"udp dst port {lab.dport('udp_closed_port')}", lambda e: e.kind == "udp_closed_port"),
+        "expr port6": (f"src port {lab.sport('tcp6_closed_port')}", lambda e: e.kind == "tcp6_closed_port"),
+        "expr host": (f"host {lab.sip('nft_input')}", lambda e: lab.sip("nft_input") in (e.sip, e.dip) and not e.vlan),
+        "expr vlan": ("vlan and udp", lambda e: e.kind in ("vlan_nft", "qinq_unknown")),
+        "expr vlans": ("vlan 78 and vlan 79 and udp", lambda e: e.kind == "qinq_nft"),
+        "expr rest": ("not ip and not ip6 and not arp", lambda e: e.proto == "lldp" or e.vlan),
+        "expr ttl": ("ip[8] = 1", lambda e: e.kind == "ttl_expired"),
+        "expr flags": ("tcp[tcpflags] & tcp-syn != 0", lambda e: e.kind == "tcp_closed_port"),
+        "expr mac": (f"ether src {lab.smac('nft_input')}", lambda e: e.kind == "nft_input"),
+        # without an Ethernet header it counts nevertheless
+        "expr no mac": (f"udp dst port {lab.dport('nft_output')}", lambda e: e.kind == "nft_output"),
+        "expr len": (f"len = {14 + 20 + 8 + 300} or (len = 48 and udp dst port {lab.dport('no_route')})",
+                     lambda e: e.kind in ("gso_output", "no_route")),
+    }
+
+
+EXPRESSIONS = ["expr udp", "expr port", "expr port6", "expr host", "expr vlan", "expr vlans", "expr rest", "expr ttl",
+               "expr flags", "expr mac", "expr no mac", "expr len"]
+needs_expressions = pytest.mark.skipif(not WITH_EXPRESSIONS, reason="built without libpcap")
+
+
 class Pass:
     """What was dropped, and the tools that watched. A tool that failed has its error instead."""
 
@@ -65,6 +98,10 @@ class Pass:
                    "sorted": ["-s", "smac", "-r", "600", "--sort", "udp", *here], "stacks": ["--stack", *here]}
         options |= {f"by {key}": ["-s", key, "-r", "600", *here] for key in KEYS}
         options |= {f"only {name}": [*args, *here] for name, (args, _) in (filters(lab) | reason_filters()).items()}
+        if WITH_EXPRESSIONS:
+            options |= {name: ["-f", expr, *here] for name, (expr, _) in expressions(lab).items()}
+            options |= {"expr mac by smac": ["-s", "smac", "-r", "600", "-f", expressions(lab)["expr mac"][0], *here],
+                        "expr and proto": ["-f", "ip or vlan", "--proto", "tcp", *here]}
         self.tools = {name: Tool("netmon", "--json", *args) for name, args in options.items()}
         self.errors = {}
         try:
@@ -268,6 +305,42 @@ def test_reason_filter(seen, name):
     assert collections.Counter(record["reason"] for record in seen[f"only {name}"].of("drop")) == want
 
 
+@needs_expressions
+@pytest.mark.parametrize("name", EXPRESSIONS)
+def test_expression(seen, name):
+    passes = expressions(seen.lab)[name][1]
+    assert seen.kinds(name) == {e.kind: e.count for e in seen.here() if passes(e)}
+    assert ("undecided" in seen[name].records[-1]) == (name == "expr mac")
+
+
+@needs_expressions
+def test_all_expressions_are_tried(seen):
+    assert list(expressions(seen.lab)) == EXPRESSIONS
+
+
+@needs_expressions
+def test_expression_and_another_filter(seen):
+    assert seen.kinds("expr and proto") == {
+        e.kind: e.count for e in seen.here() if e.proto == "tcp" and "ipv4" in e.columns}
+
+
+@needs_expressions
+@pytest.mark.parametrize("name", ["expr mac", "expr mac by smac"])
+def test_expression_of_addresses_that_are_not_there(seen, name):
+    """What is dropped before it has a MAC header is undecided, and told at the end."""
+    count = sum("smac" not in record and record["kind"] != "unix" for record in seen["here"].of("drop"))
+    assert count == sum(e.count for e in seen.here() if e.kind in ("nft_output", "gso_output"))
+    assert seen[name].records[-1]["undecided"] == count
+    assert f"whether {count} packets match" in seen[name].stderr
+
+
+@needs_expressions
+def test_expression_in_a_summary(seen):
+    [total] = seen["expr mac by smac"].of("total")
+    assert (total["total"], total["unix"]) == (seen.expected["nft_input"].count, 0)
+    assert [row["smac"] for row in seen["expr mac by smac"].of("row")] == [seen.lab.smac("nft_input")]
+
+
 # Summaries
 
 @pytest.mark.parametrize("key,field", [("dmac", "dmac"), ("smac", "smac"), ("dip", "dip"), ("sip", "sip")])
@@ -411,6 +484,53 @@ def test_threshold(seen):
     want = {mac: row["total"] for mac, row in rows(seen["by smac"], "smac").items() if row["total"] >= 100}
     shown = {mac: row["total"] for mac, row in rows(seen["threshold"], "smac").items()}
     assert shown == want and any(n < 100 for n in (row["total"] for row in seen["by smac"].of("row")))
+
+
+# Expressions that look further than can be seen
+
+@needs_expressions
+def test_undecided_is_counted(lab, run):
+    """Behind the longest of IP headers byte 50 of UDP is beyond the window."""
+    kind = "nft_input"
+    tools = [run("netmon", "--json", "--stats", "-f", "udp[50] = 7", "--netns", lab.b.name, *by)
+             for by in ([], ["-s", "smac", "-r", "600"])]
+    for count, value, options in ((19, 7, b""), (17, 8, b""), (23, 7, b"\1" * 40), (13, 7, b"\1" * 32)):
+        frame = lab.ip(kind, options=[IPOption(options)] if options else []) / UDP(
+            sport=lab.sport(kind), dport=lab.dport(kind)) / (bytes(42) + bytes([value]) + bytes(300))
+        before = lab.b.nft(kind)
+        for _ in range(count):
+            lab.wire.send(bytes(frame))
+        assert wait_until(lambda: lab.b.nft(kind) - before == count)
+    for tool in tools:
+        end = tool.stop().records[-1]
+        assert tool.process.returncode == 0 and not tool.of("lost")
+        assert end["undecided"] == 23 and end["filtered"] >= 17     # and what is dropped elsewhere
+    assert len(tools[0].of("drop")) == 19 + 13
+    assert [total["total"] for total in tools[1].of("total")] == [19 + 13]
+
+
+@needs_expressions
+def test_undecided_is_said_once(lab, run):
+    tool = run("netmon", "-f", "ether src 02:00:00:00:00:01", "--netns", lab.b.name)
+    e = lab.nft_output(23)
+    tool.stop()
+    assert e.counted() == 23
+    assert [line for line in tool.stderr.splitlines() if "unknown" in line] == [
+        "netmon: whether 23 packets match the expression (--filter) is unknown, and they are left out: "
+        "what it looks at could not be read"]
+
+
+@needs_expressions
+@pytest.mark.parametrize("expr, said", {
+    "host localhost": "names are not looked up", "ether[120] = 1": "first 120", "tcp port": "libpcap",
+    "ip protochain 6": "loop", "port " + " or ".join(map(str, range(1, 900, 3))): "too long", "\x1b[31m": "\\x1b",
+}.items(), ids=lambda text: text[:16])
+def test_expressions_that_are_refused(expr, said):
+    done = subprocess.run([BPFKIT, "netmon", "-f", expr], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("Try ")]
+    assert len(lines) == 1 and lines[0].startswith("netmon: --filter: '") and said in lines[0]
 
 
 # Many

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Filter expressions: libpcap makes classic BPF of them, this makes instructions for the kernel of that, which are
+ * written into the row that a program has reserved for them (bpf/cbpf.bpf.h).
+ */
+#ifndef LIB_CBPF_H
+#define LIB_CBPF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../bpf/cbpf.h"
+
+struct bpf_insn;
+struct bpf_object;
+
+/* One instruction of classic BPF, as libpcap and the kernel (struct sock_filter) have it. */
+struct bk_cbpf_insn {
+	uint16_t code;
+	uint8_t jt, jf;
+	uint32_t k;
+};
+
+enum { BK_CBPF_WHY = 256 }; /* bytes for what is wrong with an expression: "is ..." or "needs ..." */
+
+/*
+ * Compiles an expression for Ethernet, without looking names up. *code is the caller's, to be freed. Returns how many
+ * instructions there are, -EINVAL if something is wrong with it, -EOPNOTSUPP if bpfkit was built without libpcap,
+ * -ENOMEM; with each, why says what.
+ */
+int bk_cbpf_compile(const char *expr, struct bk_cbpf_insn **code, char why[BK_CBPF_WHY]);
+/*
+ * Translates n instructions, of anybody: they are checked. out has room for BK_CBPF_ROOM, all of which are written.
+ * Returns how many it takes, -EINVAL if it is no program, -EOPNOTSUPP for a loop, -ERANGE if it always looks
+ * beyond the window, -E2BIG if it is too long, -ENOMEM; with each, why says what.
+ */
+int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, struct bpf_insn *out, char why[BK_CBPF_WHY]);
+/* Both. */
+int bk_cbpf_make(const char *expr, struct bpf_insn *out, char why[BK_CBPF_WHY]);
+/* Writes a filter into each program that will be loaded, before that; -ENOENT: one has reserved nothing. */
+int bk_cbpf_put(const struct bpf_insn *filter, struct bpf_object *obj);
+/* The version of libpcap, owned by it, or NULL: built without. */
+const char *bk_cbpf_version(void);
+
+#endif

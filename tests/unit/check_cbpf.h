@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What lib/cbpf.c makes is run here as the kernel would run it, and compared with what the classic
+ * instructions say. Used by the unit test, which compares those with libpcap's bpf_filter() too, and
+ * by the fuzz target.
+ */
+#ifndef CHECK_CBPF_H
+#define CHECK_CBPF_H
+
+#include <linux/bpf.h>
+#include <linux/filter.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cbpf.h"
+
+/* A frame as a program sees it: here bytes of it are in the window, and no_mac says that the first 12 are not known. */
+struct check_frame {
+	const unsigned char *bytes;
+	uint32_t len;
+	bool no_mac;
+};
+
+static inline uint32_t check_here(const struct check_frame *f)
+{
+	return f->len < BK_CBPF_WINDOW ? f->len : BK_CBPF_WINDOW;
+}
+
+/* ---- classic BPF, by its definition; what it cannot read is a verdict ---- */
+
+static inline bool classic_read(const struct check_frame *f, uint64_t at, unsigned int size,
+				uint32_t k, uint32_t *v, int *verdict)
+{
+	if (k < BK_CBPF_MACS && f->no_mac) {
+		*verdict = BK_CBPF_UNDECIDED;
+		return false;
+	}
+	if (at + size > check_here(f)) {
+		*verdict = at + size > f->len ? BK_CBPF_NO : BK_CBPF_UNDECIDED;
+		return false;
+	}
+	*v = 0;
+	for (unsigned int i = 0; i < size; i++)
+		*v = *v << 8 | f->bytes[at + i];
+	return true;
+}
+
+static inline uint32_t classic_alu(uint8_t op, uint32_t a, uint32_t b)
+{
+	switch (op) {
+	case BPF_ADD:
+		return a + b;
+	case BPF_SUB:
+		return a - b;
+	case BPF_MUL:
+		return a * b;
+	case BPF_DIV:
+		return a / b;
+	case BPF_MOD:
+		return a % b;
+	case BPF_AND:
+		return a & b;
+	case BPF_OR:
+		return a | b;
+	case BPF_XOR:
+		return a ^ b;
+	case BPF_LSH:
+		return b < 32 ? a << b : 0;
+	case BPF_RSH:
+		return b < 32 ? a >> b : 0;
+	default:
+		return -a;
+	}
+}
+
+/* Of instructions that bk_cbpf_translate() takes. */
+static inline int check_classic(const struct bk_cbpf_insn *code, const struct check_frame *f)
+{
+	uint32_t a = 0, x = 0, mem[BK_CBPF_WORDS] = { 0 }, v;
+	int verdict;
+
+	for (size_t i = 0;; i++) {
+		const struct bk_cbpf_insn *c = &code[i];
+		unsigned int size = BPF_SIZE(c->code) == BPF_W ? 4 :
+				    BPF_SIZE(c->code) == BPF_H ? 2 :
+								 1;
+		uint8_t mode = BPF_MODE(c->code), op = BPF_OP(c->code);
+		uint32_t *to = BPF_CLASS(c->code) == BPF_LD ? &a : &x,
+			 b = BPF_SRC(c->code) == BPF_X ? x : c->k;
+		bool yes;
+
+		switch (BPF_CLASS(c->code)) {
+		case BPF_LD:
+		case BPF_LDX:
+			if (mode == BPF_IMM) {
+				*to = c->k;
+			} else if (mode == BPF_LEN) {
+				*to = f->len;
+			} else if (mode == BPF_MEM) {
+				*to = mem[c->k];
+			} else {
+				if (!classic_read(f, c->k + (mode == BPF_IND ? (uint64_t)x : 0),
+						  size, c->k, &v, &verdict))
+					return verdict;
+				*to = mode == BPF_MSH ? (v & 15) * 4 : v;
+			}
+			break;
+		case BPF_ST:
+			mem[c->k] = a;
+			break;
+		case BPF_STX:
+			mem[c->k] = x;
+			break;
+		case BPF_ALU:
+			if ((op == BPF_DIV || op == BPF_MOD) && !b)
+				return BK_CBPF_NO;
+			a = classic_alu(op, a, b);
+			break;
+		case BPF_JMP:
+			yes = op == BPF_JEQ ? a == b :
+			      op == BPF_JGT ? a > b :
+			      op == BPF_JGE ? a >= b :
+					      !!(a & b);
+			i += op == BPF_JA ? c->k : yes ? c->jt : c->jf;
+			break;
+		case BPF_RET:
+			return (BPF_RVAL(c->code) == BPF_A ? a : c->k) ? BK_CBPF_YES : BK_CBPF_NO;
+		default:
+			if (c->code == (BPF_MISC | BPF_TAX))
+				x = a;
+			else
+				a = x;
+		}
+	}
+}
+
+/* ---- the part of eBPF that filters are made of ---- */
+
+struct machine {
+	uint64_t r[7];
+	struct bk_window w;
+	size_t start; /* of the frame in the window */
+};
+
+/* Addresses are offsets into the window, far away from small numbers. */
+#define MACHINE_AT 0x7f0000000000ull
+
+/* Within the window, and no more of the frame than is there. */
+static inline unsigned char *machine_at(struct machine *m, uint64_t addr, unsigned int size,
+					uint32_t here)
+{
+	uint64_t at = addr - MACHINE_AT;
+	bool in_frame = at >= m->start && at + size <= m->start + here;
+	bool in_mem = at >= m->start + BK_CBPF_MEM &&
+		      at + size <= m->start + BK_CBPF_MEM + 4 * BK_CBPF_WORDS;
+
+	return in_frame || in_mem ? (unsigned char *)&m->w + at : NULL;
+}
+
+static inline bool machine_compare(uint8_t op, uint64_t a, uint64_t b)
+{
+	switch (op) {
+	case BPF_JEQ:
+		return a == b;
+	case BPF_JNE:
+		return a != b;
+	case BPF_JGT:
+		return a > b;
+	case BPF_JGE:
+		return a >= b;
+	case BPF_JLT:
+		return a < b;
+	case BPF_JLE:
+		return a <= b;
+	default:
+		return a & b;
+	}
+}
+
+/* Runs the row; returns what is wrong with it, or NULL. */
+static inline const char *machine_run(struct machine *m, const struct bpf_insn *row, uint32_t here)
+{
+	size_t i = 0;
+
+	while (i < BK_CBPF_ROOM) {
+		const struct bpf_insn *n = &row[i++];
+		uint8_t class = BPF_CLASS(n->code), op = BPF_OP(n->code);
+		bool wide = class == BPF_ALU64 || class == BPF_JMP,
+		     by_x = BPF_SRC(n->code) == BPF_X;
+		uint64_t *d = &m->r[n->dst_reg], s, a;
+		unsigned int size = BPF_SIZE(n->code) == BPF_W ? 4 :
+				    BPF_SIZE(n->code) == BPF_H ? 2 :
+								 1;
+		unsigned char *p;
+
+		if (n->dst_reg >= 7 || n->src_reg >= 7)
+			return "a register that is not its own";
+		s = by_x ? m->r[n->src_reg] : wide ? (uint64_t)(int64_t)n->imm : (uint32_t)n->imm;
+		a = wide ? *d : (uint32_t)*d;
+		s = wide ? s : (uint32_t)s;
+		switch (class) {
+		case BPF_ALU:
+		case BPF_ALU64:
+			if (op == BPF_END) {
+				if (n->code != (BPF_ALU | BPF_END | BPF_TO_BE) ||
+				    (n->imm != 16 && n->imm != 32))
+					return "an order of bytes that is not known here";
+				*d = n->imm == 16 ? __builtin_bswap16(a) : __builtin_bswap32(a);
+				break;
+			}
+			if (op == BPF_MOV)
+				a = s;
+			else if (wide && op == BPF_ADD)
+				a += s;
+			else if (wide)
+				return "64 bits";
+			else if (!s && (op == BPF_DIV || op == BPF_MOD))
+				return "a division by zero";
+			else if (s > 31 && (op == BPF_LSH || op == BPF_RSH))
+				return "a shift by too much";
+			else
+				a = classic_alu(op, a, s);
+			*d = wide ? a : (uint32_t)a;
+			break;
+		case BPF_JMP:
+		case BPF_JMP32:
+			if (n->off < 0 || i + n->off > BK_CBPF_ROOM)
+				return "a jump out of the row or back";
+			if (op == BPF_JA || machine_compare(op, a, s))
+				i += n->off;
+			break;
+		case BPF_LDX:
+			p = machine_at(m, m->r[n->src_reg] + n->off, size, here);
+			if (!p)
+				return "reads what is not there";
+			*d = size == 4 ? *(uint32_t *)memcpy(&(uint32_t){ 0 }, p, 4) :
+			     size == 2 ? *(uint16_t *)memcpy(&(uint16_t){ 0 }, p, 2) :
+					 *p;
+			break;
+		case BPF_STX:
+			p = machine_at(m, m->r[n->dst_reg] + n->off, size, 0);
+			if (!p || size != 4)
+				return "writes where it must not";
+			memcpy(p, &(uint32_t){ m->r[n->src_reg] }, 4);
+			break;
+		default:
+			return "an instruction that is not known here";
+		}
+	}
+	return m->r[0] > BK_CBPF_UNDECIDED ? "no verdict" : NULL;
+}
+
+/* The verdict of a row; start: where the frame lies, at most BK_CBPF_START. Negative: *why says what it did wrong. */
+static inline int check_run(const struct bpf_insn *row, const struct check_frame *f, size_t start,
+			    const char **why)
+{
+	struct machine m;
+
+	/* what nobody set before is anything */
+	memset(&m, 0xa5, sizeof(m));
+	m.start = start;
+	memcpy((unsigned char *)&m.w + start, f->bytes, check_here(f));
+	m.r[BPF_REG_1] = MACHINE_AT + start;
+	m.r[BPF_REG_2] = f->len;
+	m.r[BPF_REG_3] = check_here(f);
+	m.r[BPF_REG_4] = f->no_mac;
+	*why = machine_run(&m, row, check_here(f));
+	return *why ? -1 : (int)m.r[0];
+}
+
+/* What the kernel wants of each program, whichever way it goes: everything can be reached. */
+static inline const char *check_row(const struct bpf_insn *row)
+{
+	bool reached[BK_CBPF_ROOM + 1] = { true };
+
+	for (size_t i = 0; i < BK_CBPF_ROOM; i++) {
+		uint8_t class = BPF_CLASS(row[i].code);
+		bool jumps = class == BPF_JMP || class == BPF_JMP32;
+
+		if (!reached[i])
+			return "an instruction that cannot be reached";
+		if (jumps && (row[i].off < 0 || i + 1 + row[i].off > BK_CBPF_ROOM))
+			return "a jump out of the row or back";
+		if (jumps)
+			reached[i + 1 + row[i].off] = true;
+		if (!jumps || BPF_OP(row[i].code) != BPF_JA)
+			reached[i + 1] = true;
+	}
+	return reached[BK_CBPF_ROOM] ? NULL : "no way out";
+}
+
+#endif

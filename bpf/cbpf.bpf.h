@@ -32,6 +32,26 @@ struct bk_frame {
 #define BK_CBPF_TEXT_(x) #x
 #define BK_CBPF_TEXT(x) BK_CBPF_TEXT_(x)
 
+/* Does the filter want this packet, whose bytes from data to end can be read, of len in all? */
+static __always_inline u64 bk_cbpf_packet(void *data, void *end, u64 len)
+{
+	u32 mem[BK_CBPF_WORDS];
+	register u64 verdict asm("r0");
+	register void *r1 asm("r1") = data;
+	register u64 r2 asm("r2") = len;
+	register void *r3 asm("r3") = end;
+	register void *r4 asm("r4") = mem;
+
+	asm volatile("r0 = " BK_CBPF_TEXT(BK_CBPF_PACKET_MARK) "\n"
+		     ".rept " BK_CBPF_TEXT(BK_CBPF_ROOM) " - 1\n"
+		     "goto +0\n"
+		     ".endr"
+		     : "=r"(verdict), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4)
+		     :
+		     : "r5", "r6", "r7", "memory");
+	return verdict;
+}
+
 /*
  * The reserved row. frame: where it starts in the window; len: its length; here: how many bytes of it are in
  * the window; no_mac: not 0 if its MAC addresses are not known.

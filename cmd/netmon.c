@@ -323,7 +323,7 @@ static int make_filter(void)
 {
 	char why[BK_CBPF_WHY];
 
-	if (bk_cbpf_make(opt.filter, st.filter, why) >= 0)
+	if (bk_cbpf_make(opt.filter, BK_CBPF_IN_WINDOW, st.filter, why) >= 0)
 		return 0;
 	/* what is wrong comes last, and a message has an end */
 	bk_error("--filter: '%.100s%s' %s", opt.filter, strlen(opt.filter) > 100 ? "..." : "", why);
@@ -590,7 +590,7 @@ static int configure(struct bk_run *run, void *skel)
 	bpf_map__set_autocreate(s->maps.bk_window, opt.filter);
 	bpf_program__set_autoload(c->key ? s->progs.line__tp_btf : s->progs.count__tp_btf, false);
 	if (opt.filter) {
-		err = bk_cbpf_put(st.filter, s->obj);
+		err = bk_cbpf_put(st.filter, BK_CBPF_IN_WINDOW, s->obj);
 		if (err)
 			return err;
 	}

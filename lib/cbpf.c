@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * Classic BPF to eBPF. Registers of the row: r0 is the accumulator and at the end the verdict, r1 where the frame
- * starts, r2 its length, r3 how much of it is in the window, r4 not 0 if its MAC addresses are not known, r5 the
- * index register, r6 where a load ends.
+ * starts, r2 its length, r5 the index register, r6 where a load ends. In a window r3 is how much of the frame is there,
+ * and r4 not 0 if its MAC addresses are not known; in a packet r3 is where that ends, r4 the memory, and r7 what an
+ * indexed load counts from.
  *
  * Numbers have 32 bits, and the upper halves of the registers are always zero. What is not in the frame ends the filter
- * with "no", as in libpcap; what is in it but not in the window, with "undecided".
+ * with "no", as in libpcap; what is in it but cannot be looked at, with "undecided".
  */
 #include "cbpf.h"
 
@@ -17,17 +18,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { A = BPF_REG_0, FRAME, LEN, HERE, NO_MAC, X, END };
+enum { A = BPF_REG_0, FRAME, LEN, HERE, NO_MAC, X, END, FROM, MEM = NO_MAC };
 
 /* Where jumps go that do not go to an instruction of the filter. */
-enum { FAIL = -1, UNDECIDED = -2, NO = -3, YES = -4, OUT = -5, LABELS = 5 };
+enum { FAIL = -1, UNDECIDED = -2, NO = -3, YES = -4, OUT = -5, FAR = -6, LABELS = 6 };
 
 enum { MAX = 4096 }; /* instructions of a filter, as in the kernel (BPF_MAXINSNS) */
 
 /* One of classic BPF takes at most so many; behind all of them come the ends. */
-enum { EACH = 12, ENDS = 8 };
+enum { EACH = 12, ENDS = 9 };
 
 struct maker {
+	enum bk_cbpf_kind kind;
 	struct bpf_insn *out;
 	int *to; /* for each of them: the label or 1 + the instruction it jumps to, or 0 */
 	size_t n;
@@ -69,9 +71,24 @@ static void copy(struct maker *m, int dst, int src)
 	emit(m, BPF_ALU | BPF_MOV | BPF_X, dst, src, 0, 0);
 }
 
-static void memory(struct maker *m, uint8_t class, int dst, int src, uint32_t word)
+static int memory_base(const struct maker *m)
 {
-	emit(m, class | BPF_MEM | BPF_W, dst, src, BK_CBPF_MEM + 4 * word, 0);
+	return m->kind == BK_CBPF_IN_PACKET ? MEM : FRAME;
+}
+
+static int memory_at(const struct maker *m, uint32_t word)
+{
+	return (m->kind == BK_CBPF_IN_PACKET ? 0 : BK_CBPF_MEM) + 4 * word;
+}
+
+static void from_memory(struct maker *m, int dst, uint32_t word)
+{
+	emit(m, BPF_LDX | BPF_MEM | BPF_W, dst, memory_base(m), memory_at(m, word), 0);
+}
+
+static void to_memory(struct maker *m, int src, uint32_t word)
+{
+	emit(m, BPF_STX | BPF_MEM | BPF_W, memory_base(m), src, memory_at(m, word), 0);
 }
 
 /* ---- one instruction ---- */
@@ -81,11 +98,10 @@ static unsigned int size_of(uint16_t code)
 	return BPF_SIZE(code) == BPF_W ? 4 : BPF_SIZE(code) == BPF_H ? 2 : 1;
 }
 
-/* size bytes from k on, or from k + X on. */
-static void load(struct maker *m, int dst, unsigned int size, uint32_t k, bool by_x)
-{
-	static const uint8_t sizes[] = { [1] = BPF_B, [2] = BPF_H, [4] = BPF_W };
+static const uint8_t sizes[] = { [1] = BPF_B, [2] = BPF_H, [4] = BPF_W };
 
+static void load_from_window(struct maker *m, int dst, unsigned int size, uint32_t k, bool by_x)
+{
 	if (k < BK_CBPF_MACS)
 		jump(m, BPF_JMP | BPF_JNE | BPF_K, NO_MAC, 0, 0, UNDECIDED);
 	if (!by_x) {
@@ -101,14 +117,47 @@ static void load(struct maker *m, int dst, unsigned int size, uint32_t k, bool b
 		emit(m, BPF_ALU64 | BPF_ADD | BPF_X, END, FRAME, 0, 0);
 		emit(m, BPF_LDX | BPF_MEM | sizes[size], dst, END, -(int)size, 0);
 	}
+}
+
+/* The verifier wants where a load ends to be the pointer that it starts from and a constant. */
+static void load_from_packet(struct maker *m, int dst, unsigned int size, uint32_t k, bool by_x)
+{
+	int from = by_x ? FROM : FRAME;
+
+	if (by_x) {
+		copy(m, END, X);
+		emit(m, BPF_ALU64 | BPF_ADD | BPF_K, END, 0, 0, k + size);
+		jump(m, BPF_JMP | BPF_JGT | BPF_K, X, 0, BK_CBPF_FARTHEST, FAR);
+		copy(m, FROM, X);
+		emit(m, BPF_ALU64 | BPF_ADD | BPF_X, FROM, FRAME, 0, 0);
+	}
+	emit(m, BPF_ALU64 | BPF_MOV | BPF_X, END, from, 0, 0);
+	emit(m, BPF_ALU64 | BPF_ADD | BPF_K, END, 0, 0, k + size);
+	jump(m, BPF_JMP | BPF_JGT | BPF_X, END, HERE, 0, FAIL);
+	emit(m, BPF_LDX | BPF_MEM | sizes[size], dst, from, k, 0);
+}
+
+/* size bytes from k on, or from k + X on. */
+static void load(struct maker *m, int dst, unsigned int size, uint32_t k, bool by_x)
+{
+	if (m->kind == BK_CBPF_IN_PACKET)
+		load_from_packet(m, dst, size, k, by_x);
+	else
+		load_from_window(m, dst, size, k, by_x);
 	if (size > 1)
 		emit(m, BPF_ALU | BPF_END | BPF_TO_BE, dst, 0, 0, size * 8);
 }
 
-/* Always beyond the window? X only adds to it. */
-static bool is_beyond(uint32_t k, unsigned int size)
+/* How many bytes of a frame a filter can look at. */
+static unsigned int reach(const struct maker *m)
 {
-	return k > BK_CBPF_WINDOW - size;
+	return m->kind == BK_CBPF_IN_PACKET ? BK_CBPF_FARTHEST : BK_CBPF_WINDOW;
+}
+
+/* Always beyond that? X only adds to it. */
+static bool is_beyond(const struct maker *m, uint32_t k, unsigned int size)
+{
+	return k > reach(m) - size;
 }
 
 static int make_load(struct maker *m, const struct bk_cbpf_insn *c, int dst)
@@ -127,20 +176,20 @@ static int make_load(struct maker *m, const struct bk_cbpf_insn *c, int dst)
 	case BPF_MEM:
 		if (c->k >= BK_CBPF_WORDS)
 			return -EINVAL;
-		memory(m, BPF_LDX, dst, FRAME, c->k);
+		from_memory(m, dst, c->k);
 		return 0;
 	case BPF_ABS:
 	case BPF_IND:
 		if (dst == X)
 			return -EINVAL;
-		if (is_beyond(c->k, size))
+		if (is_beyond(m, c->k, size))
 			return -ERANGE;
 		load(m, A, size, c->k, BPF_MODE(c->code) == BPF_IND);
 		return 0;
 	case BPF_MSH:
 		if (dst != X || size != 1)
 			return -EINVAL;
-		if (is_beyond(c->k, 1))
+		if (is_beyond(m, c->k, 1))
 			return -ERANGE;
 		load(m, X, 1, c->k, false);
 		emit(m, BPF_ALU | BPF_AND | BPF_K, X, 0, 0, 15);
@@ -154,7 +203,7 @@ static int make_store(struct maker *m, const struct bk_cbpf_insn *c, int src)
 {
 	if (c->k >= BK_CBPF_WORDS)
 		return -EINVAL;
-	memory(m, BPF_STX, FRAME, src, c->k);
+	to_memory(m, src, c->k);
 	return 0;
 }
 
@@ -305,6 +354,11 @@ static void make_ends(struct maker *m)
 {
 	if (m->used[-1 - FAIL]) {
 		place(m, FAIL);
+		if (m->kind == BK_CBPF_IN_PACKET)
+			emit(m, BPF_ALU64 | BPF_SUB | BPF_X, END, FRAME, 0, 0);
+	}
+	if (m->used[-1 - FAIL] || m->used[-1 - FAR]) {
+		place(m, FAR);
 		jump(m, BPF_JMP | BPF_JGT | BPF_X, END, LEN, 0, NO);
 		m->used[-1 - UNDECIDED] = true;
 	}
@@ -350,7 +404,7 @@ static int make_all(struct maker *m, const struct bk_cbpf_insn *code, size_t n, 
 			words |= 1 << code[i].k;
 	for (int i = 0; i < BK_CBPF_WORDS; i++)
 		if (words & 1 << i)
-			memory(m, BPF_STX, FRAME, X, i);
+			to_memory(m, X, i);
 	for (size_t i = 0; i < n; i++) {
 		int err;
 
@@ -362,8 +416,8 @@ static int make_all(struct maker *m, const struct bk_cbpf_insn *code, size_t n, 
 				"asks for what only a capture knows, such as the direction or the interface");
 		else if (err == -ERANGE)
 			snprintf(why, BK_CBPF_WHY,
-				 "looks at byte %u of the frame, and only the first %d can be looked at",
-				 code[i].k, BK_CBPF_WINDOW);
+				 "looks at byte %u of the frame, and only the first %u can be looked at",
+				 code[i].k, reach(m));
 		else if (err)
 			snprintf(why, BK_CBPF_WHY, "has an instruction (0x%x) that is not known",
 				 code[i].code);
@@ -401,10 +455,10 @@ static int finish(struct maker *m, struct bpf_insn *out, char why[BK_CBPF_WHY])
 	return n;
 }
 
-int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, struct bpf_insn *out,
-		      char why[BK_CBPF_WHY])
+int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, enum bk_cbpf_kind kind,
+		      struct bpf_insn *out, char why[BK_CBPF_WHY])
 {
-	struct maker m = { 0 };
+	struct maker m = { .kind = kind };
 	struct bpf_insn *made;
 	bool *reached;
 	int err;
@@ -445,13 +499,14 @@ out:
 
 /* ---- into the programs ---- */
 
-static bool is_mark(const struct bpf_insn *insn)
+static bool is_mark(const struct bpf_insn *insn, enum bk_cbpf_kind kind)
 {
-	return insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) && insn->imm == BK_CBPF_MARK;
+	return insn->code == (BPF_ALU64 | BPF_MOV | BPF_K) &&
+	       insn->imm == (kind == BK_CBPF_IN_PACKET ? BK_CBPF_PACKET_MARK : BK_CBPF_MARK);
 }
 
 /* The compiler may have made several of one row. */
-static int put(const struct bpf_insn *filter, struct bpf_program *prog)
+static int put(const struct bpf_insn *filter, enum bk_cbpf_kind kind, struct bpf_program *prog)
 {
 	size_t n = bpf_program__insn_cnt(prog), rows = 0;
 	struct bpf_insn *insns;
@@ -462,7 +517,7 @@ static int put(const struct bpf_insn *filter, struct bpf_program *prog)
 		return -ENOMEM;
 	memcpy(insns, bpf_program__insns(prog), n * sizeof(*insns));
 	for (size_t i = 0; i + BK_CBPF_ROOM <= n; i++)
-		if (is_mark(&insns[i])) {
+		if (is_mark(&insns[i], kind)) {
 			memcpy(&insns[i], filter, BK_CBPF_ROOM * sizeof(*insns));
 			i += BK_CBPF_ROOM - 1;
 			rows++;
@@ -472,13 +527,13 @@ static int put(const struct bpf_insn *filter, struct bpf_program *prog)
 	return err;
 }
 
-int bk_cbpf_put(const struct bpf_insn *filter, struct bpf_object *obj)
+int bk_cbpf_put(const struct bpf_insn *filter, enum bk_cbpf_kind kind, struct bpf_object *obj)
 {
 	struct bpf_program *prog;
 	int err = 0;
 
 	bpf_object__for_each_program(prog, obj)
 		if (!err && bpf_program__autoload(prog))
-			err = put(filter, prog);
+			err = put(filter, kind, prog);
 	return err;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
  * Filter expressions: libpcap makes classic BPF of them, this makes instructions for the kernel of that, which are
- * written into the row that a program has reserved for them (bpf/cbpf.bpf.h).
+ * written into the row that a program has reserved for them (bpf/cbpf.bpf.h). There are two kinds of rows: one looks at
+ * a copy of the frame's head, in a window, the other at the packet itself.
  */
 #ifndef LIB_CBPF_H
 #define LIB_CBPF_H
@@ -33,13 +34,14 @@ int bk_cbpf_compile(const char *expr, struct bk_cbpf_insn **code, char why[BK_CB
 /*
  * Translates n instructions, of anybody: they are checked. out has room for BK_CBPF_ROOM, all of which are written.
  * Returns how many it takes, -EINVAL if it is no program, -EOPNOTSUPP for a loop, -ERANGE if it always looks
- * beyond the window, -E2BIG if it is too long, -ENOMEM; with each, why says what.
+ * beyond what there is to see, -E2BIG if it is too long, -ENOMEM; with each, why says what.
  */
-int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, struct bpf_insn *out, char why[BK_CBPF_WHY]);
+int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, enum bk_cbpf_kind kind, struct bpf_insn *out,
+		      char why[BK_CBPF_WHY]);
 /* Both. */
-int bk_cbpf_make(const char *expr, struct bpf_insn *out, char why[BK_CBPF_WHY]);
-/* Writes a filter into each program that will be loaded, before that; -ENOENT: one has reserved nothing. */
-int bk_cbpf_put(const struct bpf_insn *filter, struct bpf_object *obj);
+int bk_cbpf_make(const char *expr, enum bk_cbpf_kind kind, struct bpf_insn *out, char why[BK_CBPF_WHY]);
+/* Writes a filter into each program that will be loaded, before that; -ENOENT: one has no row of this kind. */
+int bk_cbpf_put(const struct bpf_insn *filter, enum bk_cbpf_kind kind, struct bpf_object *obj);
 /* The version of libpcap, owned by it, or NULL: built without. */
 const char *bk_cbpf_version(void);
 

@@ -351,13 +351,13 @@ const char *bk_cbpf_version(void)
 }
 #endif
 
-int bk_cbpf_make(const char *expr, struct bpf_insn *out, char why[BK_CBPF_WHY])
+int bk_cbpf_make(const char *expr, enum bk_cbpf_kind kind, struct bpf_insn *out, char why[BK_CBPF_WHY])
 {
 	struct bk_cbpf_insn *code = NULL;
 	int n = bk_cbpf_compile(expr, &code, why);
 
 	if (n >= 0)
-		n = bk_cbpf_translate(code, n, out, why);
+		n = bk_cbpf_translate(code, n, kind, out, why);
 	free(code);
 	return n;
 }

@@ -16,15 +16,24 @@
 
 #include "cbpf.h"
 
-/* A frame as a program sees it: here bytes of it are in the window, and no_mac says that the first 12 are not known. */
+/*
+ * A frame as a program sees it, in a window or as it is. away: bytes at its end that cannot be read; no_mac: the first
+ * 12 are not known, which is only so in a window.
+ */
 struct check_frame {
 	const unsigned char *bytes;
 	uint32_t len;
 	bool no_mac;
+	enum bk_cbpf_kind kind;
+	uint32_t away;
 };
+
+enum { CHECK_FRAME_MAX = 512 }; /* bytes that can be there */
 
 static inline uint32_t check_here(const struct check_frame *f)
 {
+	if (f->kind == BK_CBPF_IN_PACKET)
+		return f->len - f->away;
 	return f->len < BK_CBPF_WINDOW ? f->len : BK_CBPF_WINDOW;
 }
 
@@ -37,7 +46,8 @@ static inline bool classic_read(const struct check_frame *f, uint64_t at, unsign
 		*verdict = BK_CBPF_UNDECIDED;
 		return false;
 	}
-	if (at + size > check_here(f)) {
+	if (at + size > check_here(f) ||
+	    (f->kind == BK_CBPF_IN_PACKET && at - k > BK_CBPF_FARTHEST)) {
 		*verdict = at + size > f->len ? BK_CBPF_NO : BK_CBPF_UNDECIDED;
 		return false;
 	}
@@ -139,24 +149,24 @@ static inline int check_classic(const struct bk_cbpf_insn *code, const struct ch
 /* ---- the part of eBPF that filters are made of ---- */
 
 struct machine {
-	uint64_t r[7];
-	struct bk_window w;
-	size_t start; /* of the frame in the window */
+	uint64_t r[8];
+	unsigned char frame[CHECK_FRAME_MAX];
+	uint64_t mem_at; /* address of the memory */
+	uint32_t mem[BK_CBPF_WORDS];
 };
 
-/* Addresses are offsets into the window, far away from small numbers. */
-#define MACHINE_AT 0x7f0000000000ull
+/* Where a frame starts: addresses are far away from small numbers, and pointers in a packet are no 32-bit numbers. */
+#define MACHINE_AT 0x7fff00000000ull
 
-/* Within the window, and no more of the frame than is there. */
+/* No more of the frame than is there, or the memory. */
 static inline unsigned char *machine_at(struct machine *m, uint64_t addr, unsigned int size,
 					uint32_t here)
 {
-	uint64_t at = addr - MACHINE_AT;
-	bool in_frame = at >= m->start && at + size <= m->start + here;
-	bool in_mem = at >= m->start + BK_CBPF_MEM &&
-		      at + size <= m->start + BK_CBPF_MEM + 4 * BK_CBPF_WORDS;
-
-	return in_frame || in_mem ? (unsigned char *)&m->w + at : NULL;
+	if (addr - MACHINE_AT < here && addr - MACHINE_AT + size <= here)
+		return m->frame + (addr - MACHINE_AT);
+	if (addr - m->mem_at < sizeof(m->mem) && addr - m->mem_at + size <= sizeof(m->mem))
+		return (unsigned char *)m->mem + (addr - m->mem_at);
+	return NULL;
 }
 
 static inline bool machine_compare(uint8_t op, uint64_t a, uint64_t b)
@@ -195,7 +205,7 @@ static inline const char *machine_run(struct machine *m, const struct bpf_insn *
 								 1;
 		unsigned char *p;
 
-		if (n->dst_reg >= 7 || n->src_reg >= 7)
+		if (n->dst_reg >= 8 || n->src_reg >= 8)
 			return "a register that is not its own";
 		s = by_x ? m->r[n->src_reg] : wide ? (uint64_t)(int64_t)n->imm : (uint32_t)n->imm;
 		a = wide ? *d : (uint32_t)*d;
@@ -214,6 +224,8 @@ static inline const char *machine_run(struct machine *m, const struct bpf_insn *
 				a = s;
 			else if (wide && op == BPF_ADD)
 				a += s;
+			else if (wide && op == BPF_SUB && a >= MACHINE_AT && s >= MACHINE_AT)
+				a -= s;
 			else if (wide)
 				return "64 bits";
 			else if (!s && (op == BPF_DIV || op == BPF_MOD))
@@ -252,20 +264,25 @@ static inline const char *machine_run(struct machine *m, const struct bpf_insn *
 	return m->r[0] > BK_CBPF_UNDECIDED ? "no verdict" : NULL;
 }
 
-/* The verdict of a row; start: where the frame lies, at most BK_CBPF_START. Negative: *why says what it did wrong. */
-static inline int check_run(const struct bpf_insn *row, const struct check_frame *f, size_t start,
+/* The verdict of a row. Negative: *why says what it did wrong. */
+static inline int check_run(const struct bpf_insn *row, const struct check_frame *f,
 			    const char **why)
 {
 	struct machine m;
 
 	/* what nobody set before is anything */
 	memset(&m, 0xa5, sizeof(m));
-	m.start = start;
-	memcpy((unsigned char *)&m.w + start, f->bytes, check_here(f));
-	m.r[BPF_REG_1] = MACHINE_AT + start;
+	memcpy(m.frame, f->bytes, check_here(f));
+	m.r[BPF_REG_1] = MACHINE_AT;
 	m.r[BPF_REG_2] = f->len;
-	m.r[BPF_REG_3] = check_here(f);
-	m.r[BPF_REG_4] = f->no_mac;
+	if (f->kind == BK_CBPF_IN_PACKET) {
+		m.r[BPF_REG_3] = MACHINE_AT + check_here(f);
+		m.r[BPF_REG_4] = m.mem_at = MACHINE_AT / 2;
+	} else {
+		m.r[BPF_REG_3] = check_here(f);
+		m.r[BPF_REG_4] = f->no_mac;
+		m.mem_at = MACHINE_AT + BK_CBPF_MEM;
+	}
 	*why = machine_run(&m, row, check_here(f));
 	return *why ? -1 : (int)m.r[0];
 }

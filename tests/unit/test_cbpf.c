@@ -39,6 +39,21 @@ static unsigned int rounds(void)
 static struct bpf_insn row[BK_CBPF_ROOM];
 static char why[BK_CBPF_WHY];
 
+/* What the filters of a test look at. */
+static enum bk_cbpf_kind kind;
+
+static int in_window(void **state)
+{
+	kind = BK_CBPF_IN_WINDOW;
+	return 0;
+}
+
+static int in_packet(void **state)
+{
+	kind = BK_CBPF_IN_PACKET;
+	return 0;
+}
+
 /* ---- frames, of few values, so that filters match often ---- */
 
 static unsigned char frame[400];
@@ -123,10 +138,7 @@ static unsigned int verdicts[3];
 static void compare(const struct bk_cbpf_insn *code, const struct check_frame *f, const char *what)
 {
 	const char *wrong;
-	/* where frames start in the window of netmon, and where the verifier believes that they could */
-	static const unsigned char starts[] = { 6, 10, 20, 24, 0, BK_CBPF_START };
-	int want = check_classic(code, f),
-	    got = check_run(row, f, starts[below(sizeof(starts))], &wrong);
+	int want = check_classic(code, f), got = check_run(row, f, &wrong);
 
 	if (wrong)
 		fail_msg("%s: %s", what, wrong);
@@ -135,6 +147,7 @@ static void compare(const struct bk_cbpf_insn *code, const struct check_frame *f
 	verdicts[got]++;
 	if (f->no_mac)
 		return;
+	/* libpcap says no where a frame is cut; beyond BK_CBPF_FARTHEST no frame of these reaches */
 	if (got == BK_CBPF_UNDECIDED)
 		assert_int_equal(bpf_filter(code, f->bytes, f->len, check_here(f)), 0);
 	else if (BPFKIT_PCAP &&
@@ -149,8 +162,12 @@ static void compare_frames(const struct bk_cbpf_insn *code, const char *what)
 	if (wrong)
 		fail_msg("%s: %s", what, wrong);
 	for (int i = 0; i < FRAMES; i++) {
-		struct check_frame f = { frame, make_frame(), !below(4) };
+		struct check_frame f = { .bytes = frame, .len = make_frame(), .kind = kind };
 
+		if (kind == BK_CBPF_IN_WINDOW)
+			f.no_mac = !below(4);
+		else if (!below(3))
+			f.away = below(f.len + 1);
 		compare(code, &f, what);
 	}
 }
@@ -175,14 +192,14 @@ static uint32_t number(void)
 
 static struct bk_cbpf_insn make_insn(unsigned int left)
 {
-	unsigned int kind = below(10);
+	unsigned int what = below(10);
 	uint8_t size = sizes[below(3)], by = below(2) ? BPF_X : BPF_K;
 	struct bk_cbpf_insn c = { .k = number() };
 
-	if (kind < 3) {
+	if (what < 3) {
 		c.code = BPF_LD | size | (below(2) ? BPF_ABS : BPF_IND);
 		c.k = below(20) ? below(110) : number();
-	} else if (kind == 3) {
+	} else if (what == 3) {
 		static const uint16_t codes[] = {
 			BPF_LD | BPF_IMM,          BPF_LDX | BPF_IMM,
 			BPF_LD | BPF_LEN | BPF_W,  BPF_LDX | BPF_LEN | BPF_W,
@@ -193,13 +210,13 @@ static struct bk_cbpf_insn make_insn(unsigned int left)
 		c.code = codes[below(ARRAY_LEN(codes))];
 		if (BPF_MODE(c.code) == BPF_MSH)
 			c.k = below(BK_CBPF_WINDOW);
-	} else if (kind == 4) {
+	} else if (what == 4) {
 		static const uint16_t codes[] = { BPF_LD | BPF_MEM, BPF_LDX | BPF_MEM, BPF_ST,
 						  BPF_STX };
 
 		c.code = codes[below(4)];
 		c.k = below(WORDS);
-	} else if (kind < 7) {
+	} else if (what < 7) {
 		c.code = BPF_ALU | alu[below(sizeof(alu))] | by;
 		if (BPF_OP(c.code) == BPF_NEG)
 			c.code = BPF_ALU | BPF_NEG;
@@ -242,7 +259,7 @@ static void test_random_instructions(void **state)
 	memset(verdicts, 0, sizeof(verdicts));
 	while (taken < n) {
 		size_t len = make_program(code);
-		int err = bk_cbpf_translate(code, len, row, why);
+		int err = bk_cbpf_translate(code, len, kind, row, why);
 		char what[64];
 
 		if (err == -ERANGE)
@@ -380,7 +397,7 @@ static void test_random_expressions(void **state)
 			continue;
 		if (len < 0)
 			fail_msg("'%s' %s", expr, why);
-		err = bk_cbpf_translate(code, len, row, why);
+		err = bk_cbpf_translate(code, len, kind, row, why);
 		if (err < 0)
 			fail_msg("'%s' %s", expr, why);
 		taken++;
@@ -403,13 +420,16 @@ static void test_primitives(void **state)
 							       tagged[i - ARRAY_LEN(primitives)];
 		int n = bk_cbpf_compile(expr, &code, why);
 
-		if (n < 0 || bk_cbpf_translate(code, n, row, why) < 0)
+		if (n < 0 || bk_cbpf_translate(code, n, kind, row, why) < 0)
 			fail_msg("'%s' %s", expr, why);
 		for (int k = 0; k < 5; k++) {
 			unsigned int whole = make_frame();
 
 			for (unsigned int len = 0; len <= whole; len++)
-				compare(code, &(struct check_frame){ frame, len, false }, expr);
+				compare(code,
+					&(struct check_frame){
+						.bytes = frame, .len = len, .kind = kind },
+					expr);
 		}
 		free(code);
 	}
@@ -417,18 +437,23 @@ static void test_primitives(void **state)
 
 /* ---- what is decided, by hand ---- */
 
-static int verdict_of(const char *expr, const unsigned char *bytes, uint32_t len, bool no_mac)
+static int verdict_in(const char *expr, const struct check_frame *f)
 {
-	struct check_frame f = { bytes, len, no_mac };
 	const char *wrong;
-	int n = bk_cbpf_make(expr, row, why);
+	int n = bk_cbpf_make(expr, kind, row, why);
 
 	if (n < 0)
 		fail_msg("'%s' %s", expr, why);
-	n = check_run(row, &f, 6, &wrong);
+	n = check_run(row, f, &wrong);
 	if (wrong)
 		fail_msg("'%s': %s", expr, wrong);
 	return n;
+}
+
+static int verdict_of(const char *expr, const unsigned char *bytes, uint32_t len, bool no_mac)
+{
+	return verdict_in(expr,
+			  &(struct check_frame){ .bytes = bytes, .len = len, .no_mac = no_mac });
 }
 
 static void test_undecided(void **state)
@@ -454,6 +479,32 @@ static void test_undecided(void **state)
 	assert_int_equal(verdict_of("greater 301", bytes, 300, true), BK_CBPF_NO);
 	/* no expression: all of them */
 	assert_int_equal(verdict_of("", bytes, 0, true), BK_CBPF_YES);
+}
+
+/* In a packet all is seen that is in its first piece. */
+static void test_undecided_in_a_packet(void **state)
+{
+	static unsigned char bytes[500] = { [12] = 8, [14] = 0x45, [23] = 17 };
+	struct check_frame f = { .bytes = bytes, .len = 500, .kind = BK_CBPF_IN_PACKET };
+
+	need_libpcap();
+	assert_int_equal(verdict_in("udp[465] = 0", &f), BK_CBPF_YES);
+	assert_int_equal(verdict_in("udp[466] = 0", &f), BK_CBPF_NO);
+	f.away = 100;
+	assert_int_equal(verdict_in("udp[365] = 0", &f), BK_CBPF_YES);
+	assert_int_equal(verdict_in("udp[366] = 0", &f), BK_CBPF_UNDECIDED);
+	assert_int_equal(verdict_in("udp[465] = 0", &f), BK_CBPF_UNDECIDED);
+	assert_int_equal(verdict_in("udp[466] = 0", &f), BK_CBPF_NO);
+	assert_int_equal(verdict_in("len = 500 and ether[399] = 0", &f), BK_CBPF_YES);
+	/* what is too far for the verifier, though it may be there */
+	f.len = 100000;
+	f.away = 100000 - 500;
+	assert_int_equal(verdict_in("ether[len - 1] = 0", &f), BK_CBPF_UNDECIDED);
+	assert_int_equal(verdict_in("ether[len] = 0", &f), BK_CBPF_NO);
+	assert_int_equal(verdict_in("ether[0 - len] = 0", &f), BK_CBPF_NO);
+	assert_int_equal(bk_cbpf_make("ether[32766] = 0", kind, row, why) > 0, 1);
+	assert_int_equal(bk_cbpf_make("ether[32767] = 0", kind, row, why), -ERANGE);
+	assert_non_null(strstr(why, "byte 32767"));
 }
 
 /* ---- what is refused ---- */
@@ -499,7 +550,7 @@ static void test_expressions_that_are_refused(void **state)
 
 	need_libpcap();
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-		int err = bk_cbpf_make(cases[i].expr, row, why);
+		int err = bk_cbpf_make(cases[i].expr, kind, row, why);
 
 		if (err != cases[i].err || (cases[i].says && !strstr(why, cases[i].says)))
 			fail_msg("'%s': %d, %s", cases[i].expr, err, why);
@@ -541,7 +592,7 @@ static void test_expressions_that_are_taken(void **state)
 
 	need_libpcap();
 	for (size_t i = 0; i < ARRAY_LEN(taken); i++)
-		if (bk_cbpf_make(taken[i], row, why) < 0)
+		if (bk_cbpf_make(taken[i], kind, row, why) < 0)
 			fail_msg("'%s' %s", taken[i], why);
 }
 
@@ -551,11 +602,12 @@ static void test_long_expressions(void **state)
 	int n = 0, before = 0, ports = 0;
 
 	need_libpcap();
+	*expr = 0;
 	for (; ports < 240; ports += 40) {
 		for (int i = 0; i < 40; i++)
 			snprintf(expr + strlen(expr), 32, "%sport %d", ports + i ? " or " : "",
 				 1 + 7 * (ports + i));
-		n = bk_cbpf_make(expr, row, why);
+		n = bk_cbpf_make(expr, kind, row, why);
 		if (n < 0)
 			break;
 		assert_true(n > before);
@@ -566,7 +618,7 @@ static void test_long_expressions(void **state)
 	assert_int_equal(n, -E2BIG);
 	assert_non_null(strstr(why, "is too long: it takes"));
 	memset(expr, ' ', 5000);
-	assert_int_equal(bk_cbpf_make(expr, row, why), -EINVAL);
+	assert_int_equal(bk_cbpf_make(expr, kind, row, why), -EINVAL);
 	assert_non_null(strstr(why, "4096 characters"));
 }
 
@@ -580,11 +632,11 @@ static void test_room(void **state)
 	for (int i = 0; i < most + 1; i++)
 		code[i] = (struct bk_cbpf_insn){ BPF_LD | BPF_IMM, 0, 0, i };
 	code[most] = (struct bk_cbpf_insn){ BPF_RET | BPF_K, 0, 0, 1 };
-	assert_int_equal(bk_cbpf_translate(code, most + 1, row, why), BK_CBPF_ROOM);
+	assert_int_equal(bk_cbpf_translate(code, most + 1, kind, row, why), BK_CBPF_ROOM);
 	compare_frames(code, "full");
 	code[most + 1] = code[most];
 	code[most] = code[0];
-	assert_int_equal(bk_cbpf_translate(code, most + 2, row, why), -E2BIG);
+	assert_int_equal(bk_cbpf_translate(code, most + 2, kind, row, why), -E2BIG);
 	assert_non_null(strstr(why, "takes 1025 instructions, and there is room for 1024"));
 }
 
@@ -614,15 +666,15 @@ static void test_instructions_that_are_refused(void **state)
 
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		code[0] = cases[i];
-		if (bk_cbpf_translate(code, 2, row, why) != -EINVAL)
+		if (bk_cbpf_translate(code, 2, kind, row, why) != -EINVAL)
 			fail_msg("instruction %zu is taken", i);
 	}
 	code[0] = (struct bk_cbpf_insn){ BPF_JMP | BPF_JA, 0, 0, -1 };
-	assert_int_equal(bk_cbpf_translate(code, 2, row, why), -EOPNOTSUPP);
-	assert_int_equal(bk_cbpf_translate(code, 0, row, why), -EINVAL);
+	assert_int_equal(bk_cbpf_translate(code, 2, kind, row, why), -EOPNOTSUPP);
+	assert_int_equal(bk_cbpf_translate(code, 0, kind, row, why), -EINVAL);
 	code[0] = (struct bk_cbpf_insn){ BPF_LD | BPF_IMM, 0, 0, 1 };
-	assert_int_equal(bk_cbpf_translate(code, 1, row, why), -EINVAL);
-	assert_int_equal(bk_cbpf_translate(code, 5000, row, why), -E2BIG);
+	assert_int_equal(bk_cbpf_translate(code, 1, kind, row, why), -EINVAL);
+	assert_int_equal(bk_cbpf_translate(code, 5000, kind, row, why), -E2BIG);
 }
 
 static void test_without_libpcap(void **state)
@@ -632,22 +684,28 @@ static void test_without_libpcap(void **state)
 		return;
 	}
 	assert_null(bk_cbpf_version());
-	assert_int_equal(bk_cbpf_make("udp", row, why), -EOPNOTSUPP);
+	assert_int_equal(bk_cbpf_make("udp", kind, row, why), -EOPNOTSUPP);
 	assert_non_null(strstr(why, "libpcap"));
 }
 
 int main(void)
 {
+#define BOTH(test)                                                 \
+	{ #test ", in a window", test, in_window, NULL, NULL },    \
+	{                                                          \
+#test ", in a packet", test, in_packet, NULL, NULL \
+	}
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_random_instructions),
-		cmocka_unit_test(test_random_expressions),
-		cmocka_unit_test(test_primitives),
-		cmocka_unit_test(test_undecided),
-		cmocka_unit_test(test_expressions_that_are_refused),
-		cmocka_unit_test(test_expressions_that_are_taken),
-		cmocka_unit_test(test_long_expressions),
-		cmocka_unit_test(test_room),
-		cmocka_unit_test(test_instructions_that_are_refused),
+		BOTH(test_random_instructions),
+		BOTH(test_random_expressions),
+		BOTH(test_primitives),
+		cmocka_unit_test_setup(test_undecided, in_window),
+		cmocka_unit_test_setup(test_undecided_in_a_packet, in_packet),
+		cmocka_unit_test_setup(test_expressions_that_are_refused, in_window),
+		BOTH(test_expressions_that_are_taken),
+		BOTH(test_long_expressions),
+		BOTH(test_room),
+		BOTH(test_instructions_that_are_refused),
 		cmocka_unit_test(test_without_libpcap),
 	};
 

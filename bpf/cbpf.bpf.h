@@ -32,24 +32,34 @@ struct bk_frame {
 #define BK_CBPF_TEXT_(x) #x
 #define BK_CBPF_TEXT(x) BK_CBPF_TEXT_(x)
 
-/* Does the filter want this packet, whose bytes from data to end can be read, of len in all? */
-static __always_inline u64 bk_cbpf_packet(void *data, void *end, u64 len)
+/* What a filter says of a packet, and where it was undecided, how many bytes of it it wanted to have. */
+struct bk_cbpf_verdict {
+	u64 is, wants;
+};
+
+/*
+ * Does the filter want this packet, whose bytes from data to end can be read, of len in all? What lies behind these
+ * bytes is undecided; it is for the caller to say no where the packet does not have as many.
+ */
+static __always_inline struct bk_cbpf_verdict bk_cbpf_packet(void *data, void *end, u64 len)
 {
 	u32 mem[BK_CBPF_WORDS];
-	register u64 verdict asm("r0");
+	register u64 is asm("r0");
 	register void *r1 asm("r1") = data;
 	register u64 r2 asm("r2") = len;
 	register void *r3 asm("r3") = end;
 	register void *r4 asm("r4") = mem;
+	register u64 wants asm("r6");
 
-	asm volatile("r0 = " BK_CBPF_TEXT(BK_CBPF_PACKET_MARK) "\n"
+	asm volatile("r6 = 0\n"
+		     "r0 = " BK_CBPF_TEXT(BK_CBPF_PACKET_MARK) "\n"
 		     ".rept " BK_CBPF_TEXT(BK_CBPF_ROOM) " - 1\n"
 		     "goto +0\n"
 		     ".endr"
-		     : "=r"(verdict), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4)
+		     : "=r"(is), "+r"(r1), "+r"(r2), "+r"(r3), "+r"(r4), "=r"(wants)
 		     :
-		     : "r5", "r6", "r7", "memory");
-	return verdict;
+		     : "r5", "r7", "memory");
+	return (struct bk_cbpf_verdict){ is, wants };
 }
 
 /*

@@ -41,6 +41,13 @@ enum {
 #undef UAPI
 };
 
+/* what XDP programs are given: of the user API, the verifier puts the kernel's own in place of it */
+struct xdp_md {
+	u32 data, data_end, data_meta;
+	u32 ingress_ifindex, rx_queue_index;
+	u32 egress_ifindex;
+};
+
 #pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
 
 /* ---- what programs can call ---- */
@@ -48,6 +55,8 @@ enum {
 enum bpf_func_id {
 	BPF_FUNC_get_current_task_btf = 158, /* from 5.11 */
 	BPF_FUNC_task_pt_regs = 175,	     /* from 5.15 */
+	BPF_FUNC_xdp_get_buff_len = 188,     /* from 5.18 */
+	BPF_FUNC_xdp_load_bytes = 189,
 };
 
 /* ---- namespaces, cgroups, credentials ---- */

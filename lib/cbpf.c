@@ -6,7 +6,8 @@
  * indexed load counts from.
  *
  * Numbers have 32 bits, and the upper halves of the registers are always zero. What is not in the frame ends the filter
- * with "no", as in libpcap; what is in it but cannot be looked at, with "undecided".
+ * with "no", as in libpcap; what is in it but cannot be looked at, with "undecided". In a packet that is so with all that
+ * lies behind its end, and r6 says how many bytes it would take: the program finds out how many there are.
  */
 #include "cbpf.h"
 
@@ -359,7 +360,8 @@ static void make_ends(struct maker *m)
 	}
 	if (m->used[-1 - FAIL] || m->used[-1 - FAR]) {
 		place(m, FAR);
-		jump(m, BPF_JMP | BPF_JGT | BPF_X, END, LEN, 0, NO);
+		if (m->kind == BK_CBPF_IN_WINDOW)
+			jump(m, BPF_JMP | BPF_JGT | BPF_X, END, LEN, 0, NO);
 		m->used[-1 - UNDECIDED] = true;
 	}
 	if (m->used[-1 - UNDECIDED]) {
@@ -498,6 +500,14 @@ out:
 }
 
 /* ---- into the programs ---- */
+
+bool bk_cbpf_has_len(const struct bpf_insn *filter)
+{
+	for (int i = 0; i < BK_CBPF_ROOM; i++)
+		if (filter[i].code == (BPF_ALU | BPF_MOV | BPF_X) && filter[i].src_reg == LEN)
+			return true;
+	return false;
+}
 
 static bool is_mark(const struct bpf_insn *insn, enum bk_cbpf_kind kind)
 {

@@ -40,6 +40,8 @@ int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, enum bk_cbpf_ki
 		      char why[BK_CBPF_WHY]);
 /* Both. */
 int bk_cbpf_make(const char *expr, enum bk_cbpf_kind kind, struct bpf_insn *out, char why[BK_CBPF_WHY]);
+/* Does a filter look at the length of the frame? */
+bool bk_cbpf_has_len(const struct bpf_insn *filter);
 /* Writes a filter into each program that will be loaded, before that; -ENOENT: one has no row of this kind. */
 int bk_cbpf_put(const struct bpf_insn *filter, enum bk_cbpf_kind kind, struct bpf_object *obj);
 /* The version of libpcap, owned by it, or NULL: built without. */

@@ -284,7 +284,12 @@ static inline int check_run(const struct bpf_insn *row, const struct check_frame
 		m.mem_at = MACHINE_AT + BK_CBPF_MEM;
 	}
 	*why = machine_run(&m, row, check_here(f));
-	return *why ? -1 : (int)m.r[0];
+	if (*why)
+		return -1;
+	/* as programs do it */
+	if (f->kind == BK_CBPF_IN_PACKET && m.r[0] == BK_CBPF_UNDECIDED && m.r[6] > f->len)
+		return BK_CBPF_NO;
+	return (int)m.r[0];
 }
 
 /* What the kernel wants of each program, whichever way it goes: everything can be reached. */

@@ -495,7 +495,9 @@ static void test_undecided_in_a_packet(void **state)
 	assert_int_equal(verdict_in("udp[366] = 0", &f), BK_CBPF_UNDECIDED);
 	assert_int_equal(verdict_in("udp[465] = 0", &f), BK_CBPF_UNDECIDED);
 	assert_int_equal(verdict_in("udp[466] = 0", &f), BK_CBPF_NO);
+	assert_false(bk_cbpf_has_len(row));
 	assert_int_equal(verdict_in("len = 500 and ether[399] = 0", &f), BK_CBPF_YES);
+	assert_true(bk_cbpf_has_len(row));
 	/* what is too far for the verifier, though it may be there */
 	f.len = 100000;
 	f.away = 100000 - 500;

@@ -28,6 +28,10 @@ UDP = struct.pack("!HHHH", 53, 53, 12, 0) + b"data"
 ICMP = bytes([8, 0, 0, 0, 0, 1, 0, 1])
 ARP = struct.pack("!HHBBH", 1, 0x800, 6, 4, 1) + ETH[6:] + bytes([10, 0, 0, 2]) + bytes(6) + bytes([10, 0, 0, 1])
 
+SCTP = struct.pack("!HHII", 2905, 36412, 0x12345678, 0) + struct.pack("!BBH", 10, 0, 4)
+GRE = struct.pack("!HHI", 0x2000, 0x800, 7) + ip4(17, UDP)
+PPTP = struct.pack("!HHHHII", 0x3081, 0x880b, 4, 1, 2, 3) + b"\xff\3\xc0\x21"
+
 
 def ext(following, kind=b""):
     return bytes([following, 0]) + (kind or bytes([1, 4, 0, 0, 0, 0]))
@@ -53,6 +57,11 @@ PKT = [
     frame(0x86DD, ip6(44, ext(17, b"\5\xc8\0\0\0\1") + UDP)),
     frame(0x86DD, ip6(51, bytes([6, 4]) + bytes(22) + TCP)),
     frame(0x86DD, ip6(60, ext(60) * 9 + TCP)),
+    frame(0x800, ip4(132, SCTP)),
+    frame(0x86DD, ip6(0, ext(132) + SCTP)),
+    frame(0x800, ip4(47, GRE)),
+    frame(0x800, ip4(47, PPTP)),
+    frame(0x800, ip4(47, GRE, frag=0x2000)),
 ]
 
 VALUES = [
@@ -115,7 +124,7 @@ CLASSIC = [
 ]
 
 SEEDS = {
-    "pkt": [p + b"\3" for p in PKT],
+    "pkt": [p + b"\x0f" for p in PKT],
     "value": [bytes([kind]) + s.encode() for kind, strings in enumerate(VALUES) for s in strings],
     "escape": TEXT,
     "kbtf": [b"\0" + BTF, bytes([len(BTF) // 4]) + BTF[:len(BTF) // 4 * 4], bytes([(len(BTF) + 3) // 4]) +

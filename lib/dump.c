@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Formats besides those of bpf/pkt.h: RFC 792, 4443, 4861, 2710, 9260 (SCTP), 2784, 7323 and 2018 (options of TCP),
- * IEEE 802.2; www.tcpdump.org/linktypes.html.
+ * Formats besides those of bpf/pkt.h: RFC 1191 (ICMP), 4861, 2710 and 3810 (ICMPv6), 7323 and 2018 (options of
+ * TCP), IEEE 802.2; www.tcpdump.org/linktypes.html; the registries of IANA for ICMP, ICMPv6 and SCTP.
  */
 #include "dump.h"
 
@@ -45,6 +45,8 @@ static void put_hex(struct bk_out *o, uint32_t v, int digits)
 
 /* ---- names ---- */
 
+enum { IPIP = 4, IPV6_IN_IP = 41 };
+
 static const struct {
 	uint8_t proto;
 	const char *name, *shown;
@@ -54,19 +56,17 @@ static const struct {
 	{ PKT_IP_ICMP, "icmp", "ICMP" },
 	{ PKT_IP_ICMP6, "icmp6", "ICMP6" },
 	{ 2, "igmp", "IGMP" },
-	{ 4, "ipip", "IPIP" },
-	{ 41, "ipv6", "IPV6" },
-	{ 47, "gre", "GRE" },
+	{ IPIP, "ipip", "IPIP" },
+	{ IPV6_IN_IP, "ipv6", "IPV6" },
+	{ PKT_IP_GRE, "gre", "GRE" },
 	{ 50, "esp", "ESP" },
 	{ PKT_IP_AUTH, "ah", "AH" },
 	{ 89, "ospf", "OSPF" },
 	{ 103, "pim", "PIM" },
 	{ PKT_IP_VRRP, "vrrp", "VRRP" },
-	{ 132, "sctp", "SCTP" },
+	{ PKT_IP_SCTP, "sctp", "SCTP" },
 	{ 136, "udplite", "UDPLITE" },
 };
-
-enum { IPIP = 4, IPV6_IN_IP = 41, GRE = 47, SCTP = 132, NO_NEXT = PKT_IP_NONE };
 
 /* The name, or "protocol 253"; in JSON "253". */
 static void put_protocol(struct bk_out *o, uint8_t proto)
@@ -77,7 +77,7 @@ static void put_protocol(struct bk_out *o, uint8_t proto)
 		bk_puts(o, o->json ? protocols[i].name : protocols[i].shown);
 		return;
 	}
-	if (!o->json && proto == NO_NEXT) {
+	if (!o->json && proto == PKT_IP_NONE) {
 		put(o, "no next header");
 		return;
 	}
@@ -303,9 +303,9 @@ static const char *cut_in(const struct dumped *d)
 			return "tcp";
 		case PKT_IP_UDP:
 			return "udp";
-		case SCTP:
+		case PKT_IP_SCTP:
 			return "sctp";
-		case GRE:
+		case PKT_IP_GRE:
 			return "gre";
 		}
 		return "icmp";
@@ -782,36 +782,28 @@ static void put_sctp(struct dumped *d)
 	}
 }
 
-/* Of version 0, which has an ethertype; the words that its flags say. */
 static void put_gre(struct dumped *d)
 {
-	const uint8_t *h = need(d, 0, 4, "gre"), *key;
+	const struct pkt *p = &d->p;
 	struct bk_out *o = d->o;
-	uint16_t proto;
-	uint32_t off;
+	const uint8_t *h;
 
-	if (!h)
+	if (!(p->flags & PKT_GRE))
 		return;
-	proto = pkt_be16(h + 2);
-	if (h[1] & 7) {
-		put_number(o, " version ", h[1] & 7);
-		return;
+	h = bytes(d, d->l4, 4);
+	if (pkt_be16(h) & PKT_GRE_KEY) {
+		h = need(d, pkt_be16(h) & (PKT_GRE_SUM | PKT_GRE_ROUTING) ? 8 : 4, 4, "gre");
+		if (!h)
+			return;
+		put(o, " key ");
+		put_hex(o, pkt_be32(h), 1);
 	}
-	off = h[0] & 0x80 ? 8 : 4;
-	if (h[0] & 0x20) {
-		key = need(d, off, 4, "gre");
-		if (key) {
-			put(o, " key ");
-			put_hex(o, pkt_be32(key), 1);
-		}
-		off += 4;
-	}
-	off += h[0] & 0x10 ? 4 : 0;
-	if (proto == PKT_ETH_IPV4 || proto == PKT_ETH_IPV6) {
-		put_inner(d, " ", off, proto);
+	if (p->flags & PKT_PAYLOAD && p->payload &&
+	    (p->gre_proto == PKT_ETH_IPV4 || p->gre_proto == PKT_ETH_IPV6)) {
+		put_inner(d, " ", d->l4_len - p->payload, p->gre_proto);
 	} else {
 		bk_putc(o, ' ');
-		put_ethertype(o, proto);
+		put_ethertype(o, p->gre_proto);
 	}
 }
 
@@ -879,12 +871,17 @@ static bool more_fragments(const struct dumped *d)
 	return false;
 }
 
+static bool is_icmp(uint8_t proto)
+{
+	return proto == PKT_IP_ICMP || proto == PKT_IP_ICMP6;
+}
+
 /* The length as bk_dump_line() says. */
 static bool payload(const struct dumped *d, uint32_t *n)
 {
 	if (d->p.flags & PKT_PAYLOAD)
 		*n = d->p.payload;
-	else if (d->p.flags & PKT_PORTS && !(d->p.flags & PKT_LATER))
+	else if (d->l4 && pkt_l4_least[d->p.l4_proto] && !is_icmp(d->p.l4_proto))
 		return false; /* its header is not all there, or is malformed */
 	else
 		*n = d->ip_len;
@@ -919,10 +916,10 @@ static void put_ip(struct dumped *d)
 			else
 				put_icmp6(d);
 			break;
-		case SCTP:
+		case PKT_IP_SCTP:
 			put_sctp(d);
 			break;
-		case GRE:
+		case PKT_IP_GRE:
 			put_gre(d);
 			break;
 		case IPIP:
@@ -943,6 +940,12 @@ static void put_ip(struct dumped *d)
 }
 
 /* ---- ARP, LLC ---- */
+
+/* Of what is not IP: all that is behind the link header. */
+static void put_length(struct dumped *d)
+{
+	put_number(d->o, ", length ", d->len - d->l3);
+}
 
 static void put_arp(struct dumped *d)
 {
@@ -970,7 +973,7 @@ static void put_arp(struct dumped *d)
 		put(o, " > ");
 		bk_put_ip(o, 4, p->dst);
 	}
-	put_number(o, ", length ", d->len);
+	put_length(d);
 }
 
 /* ARP of something else than Ethernet and IPv4. */
@@ -987,7 +990,7 @@ static void put_other_arp(struct dumped *d)
 		put_hex(o, pkt_be16(h + 2), 4);
 		put_number(o, " (", h[5]);
 		put_number(o, " bytes), op ", pkt_be16(h + 6));
-		put_number(o, ", length ", d->len);
+		put_length(d);
 	}
 }
 
@@ -1022,7 +1025,7 @@ static void put_llc(struct dumped *d)
 		put(o, " control ");
 		put_hex(o, h[2], 2);
 	}
-	put_number(o, ", length ", d->len);
+	put_length(d);
 }
 
 /* ---- the line ---- */
@@ -1077,6 +1080,11 @@ static void put_cooked(struct dumped *d)
 	put(o, ", ");
 }
 
+static bool has_ethertype(const struct dumped *d)
+{
+	return d->p.flags & PKT_MAC || d->cooked;
+}
+
 /* -e. */
 static void put_link(struct dumped *d)
 {
@@ -1093,7 +1101,7 @@ static void put_link(struct dumped *d)
 	put_vlans(d, ", ");
 	if (d->p.flags & PKT_LLC)
 		put(o, "802.3, ");
-	else if (d->p.eth_proto) {
+	else if (d->p.eth_proto && has_ethertype(d)) {
 		put_ethertype(o, d->p.eth_proto);
 		put(o, ", ");
 	}
@@ -1126,8 +1134,11 @@ static void put_network(struct dumped *d)
 	} else if (p->flags & PKT_LLC) {
 		put_llc(d);
 	} else if (p->eth_proto) {
-		put_ethertype(o, p->eth_proto);
-		put_number(o, ", length ", d->len);
+		if (d->how & BK_DUMP_LINK)
+			put(o, "data");
+		else
+			put_ethertype(o, p->eth_proto);
+		put_length(d);
 	} else {
 		put_number(o, "length ", d->len);
 	}
@@ -1314,6 +1325,8 @@ static void json_network(struct dumped *d)
 		json_tcp(d);
 	if (p->flags & PKT_ICMP)
 		json_icmp(d);
+	if (p->flags & PKT_GRE)
+		bk_json_u64(o, "gre_ethertype", p->gre_proto);
 	if (payload(d, &n))
 		bk_json_u64(o, "payload_bytes", n);
 	if (p->flags & PKT_FRAGMENT) {

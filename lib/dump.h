@@ -24,9 +24,9 @@ enum bk_dump_how {
 
 /*
  * The packet as a part of a line, without time or newline: "IP 10.0.0.2:9203 > 10.0.0.1:80 TCP [P.] seq 437136853,
- * ack 1, length 6". The length is that of the payload behind the transport header of TCP, UDP and SCTP, of
- * what is behind the IP header for all else, and of the whole packet if it is not IP. A header that is not all there
- * is "[|tcp]", one that contradicts itself "(malformed)".
+ * ack 1, length 6". The length is that of the payload behind the header of TCP, UDP, SCTP or GRE, of what is
+ * behind the IP headers for all else, and of what is behind the link header if it is not IP. A header that is not all
+ * there is "[|tcp]", one that contradicts itself "(malformed)".
  */
 void bk_dump_line(struct bk_out *o, const struct bk_dump_packet *p, unsigned int how);
 /* The same as members of the open object, each only if it is known; what netmon shows too has the same name. */

@@ -380,9 +380,12 @@ static void put_inner(struct dumped *d, const char *before, uint32_t off, uint16
 		put(o, "IP ");
 	else
 		put(o, "IP6 ");
-	if (p.flags & (PKT_V4 | PKT_V6))
+	if (p.flags & (PKT_V4 | PKT_V6)) {
 		put_endpoints(o, &p);
-	else if (p.flags & PKT_TRUNCATED)
+		/* of an error's cause often no more than its ports came along */
+		if (p.flags & PKT_TRUNCATED && !(p.flags & PKT_PORTS))
+			put(o, " [|...]");
+	} else if (p.flags & PKT_TRUNCATED)
 		bk_puts(o, eth_proto == PKT_ETH_IPV4 ? "[|ip]" : "[|ip6]");
 	else
 		put(o, "(malformed)");
@@ -999,15 +1002,13 @@ static void put_llc(struct dumped *d)
 	const uint8_t *h = bytes(d, d->l3, 3), *snap;
 	struct bk_out *o = d->o;
 
+	put(o, "LLC");
 	if (!h) {
-		put(o, "LLC");
 		d->cut = "llc";
-		return;
-	}
-	if (h[0] == 0x42 && h[1] == 0x42)
-		put(o, "LLC STP");
-	else if (h[0] == 0xaa && h[1] == 0xaa && h[2] == 3) {
-		put(o, "LLC SNAP");
+	} else if (h[0] == 0x42 && h[1] == 0x42) {
+		put(o, " STP");
+	} else if (h[0] == 0xaa && h[1] == 0xaa && h[2] == 3) {
+		put(o, " SNAP");
 		snap = bytes(d, d->l3 + 3, 5);
 		if (snap) {
 			put(o, " oui ");
@@ -1018,7 +1019,7 @@ static void put_llc(struct dumped *d)
 			d->cut = "snap";
 		}
 	} else {
-		put(o, "LLC dsap ");
+		put(o, " dsap ");
 		put_hex(o, h[0], 2);
 		put(o, " ssap ");
 		put_hex(o, h[1], 2);

@@ -7,7 +7,8 @@
  * load is checked against the length; what is cut off is PKT_TRUNCATED, what contradicts itself
  * PKT_MALFORMED, and fields are valid only where the flags say so.
  *
- * Formats: IEEE 802.3, 802.1Q, 802.1ad; RFC 791, 8200, 4302, 826, 792, 4443, 9293, 768.
+ * Formats: IEEE 802.3, 802.1Q, 802.1ad; RFC 791, 8200, 4302, 826, 792, 4443, 9293, 768, 9260, 2784, 2890,
+ * 1701, 2637.
  */
 #ifndef BK_PKT_H
 #define BK_PKT_H
@@ -26,8 +27,10 @@ enum {
 	PKT_IP_ICMP = 1,
 	PKT_IP_TCP = 6,
 	PKT_IP_UDP = 17,
+	PKT_IP_GRE = 47,
 	PKT_IP_ICMP6 = 58,
 	PKT_IP_VRRP = 112,
+	PKT_IP_SCTP = 132,
 	/* IPv6 extension headers */
 	PKT_IP_HOPOPTS = 0,
 	PKT_IP_ROUTING = 43,
@@ -43,7 +46,7 @@ enum pkt_flags {
 	PKT_V4 = 1 << 1,	/* src, dst (4 bytes), l4_proto */
 	PKT_V6 = 1 << 2,	/* src, dst (16 bytes), l4_proto */
 	PKT_ARP = 1 << 3,	/* arp_op; src, dst: the protocol addresses, IPv4 */
-	PKT_PORTS = 1 << 4,	/* sport, dport */
+	PKT_PORTS = 1 << 4,	/* sport, dport: of TCP, UDP, SCTP */
 	PKT_TCP = 1 << 5,	/* tcp_flags, tcp_seq */
 	PKT_ICMP = 1 << 6,	/* icmp_type, icmp_code */
 	PKT_FRAGMENT = 1 << 7,	/* a fragment of a larger packet */
@@ -52,6 +55,7 @@ enum pkt_flags {
 	PKT_MALFORMED = 1 << 10, /* a header contradicts itself */
 	PKT_LLC = 1 << 11,	/* 802.3 with a length instead of a type */
 	PKT_PAYLOAD = 1 << 12,	/* payload: bytes behind the transport header, by the headers' word */
+	PKT_GRE = 1 << 13,	/* gre_proto */
 };
 
 enum { PKT_TCP_FIN = 1, PKT_TCP_SYN = 2, PKT_TCP_RST = 4, PKT_TCP_PSH = 8, PKT_TCP_ACK = 16, PKT_TCP_URG = 32 };
@@ -74,7 +78,7 @@ struct pkt {
 	unsigned char dmac[6], smac[6];
 	unsigned short sport, dport;
 	unsigned short frag_off;  /* bytes */
-	unsigned short pad1;
+	unsigned short gre_proto; /* the ethertype of what is in the tunnel */
 	unsigned int tcp_seq;
 	unsigned int payload, pad2;
 };
@@ -87,9 +91,10 @@ enum { PKT_LEN_UNKNOWN = 0x7fffffff };
 
 /*
  * What is wanted besides protocols, tags and fragments; without PKT_WANT_L4 only the flags of TCP are read
- * of a transport header. A constant in programs, so the rest vanishes.
+ * of a transport header. PKT_WANT_GRE is that of GRE, together with PKT_WANT_L4. A constant in programs, so
+ * the rest vanishes.
  */
-enum { PKT_WANT_MAC = 1, PKT_WANT_ADDR = 2, PKT_WANT_L4 = 4, PKT_WANT_ALL = 7 };
+enum { PKT_WANT_MAC = 1, PKT_WANT_ADDR = 2, PKT_WANT_L4 = 4, PKT_WANT_GRE = 8, PKT_WANT_ALL = 15 };
 
 _Static_assert(sizeof(struct pkt) % 8 == 0, "whole words, see bk_zero()");
 
@@ -130,12 +135,93 @@ PKT_INLINE bool pkt_load(const struct pkt_src *s, unsigned int off, void *dst, u
 	return true;
 }
 
+/* The shortest header of each transport that is looked into; 0: of another one. */
+static const unsigned char pkt_l4_least[256] = {
+	[PKT_IP_ICMP] = 4,  [PKT_IP_TCP] = 20, [PKT_IP_UDP] = 8,
+	[PKT_IP_GRE] = 4,   [PKT_IP_ICMP6] = 4, [PKT_IP_SCTP] = 12,
+};
+
+/* The transport header has len bytes, of l4_len that belong to the packet. */
+PKT_INLINE void pkt_payload(unsigned int len, unsigned int l4_len, struct pkt *p)
+{
+	if (len > l4_len) {
+		p->flags |= PKT_MALFORMED;
+	} else if (l4_len != PKT_LEN_UNKNOWN) {
+		p->payload = l4_len - len;
+		p->flags |= PKT_PAYLOAD;
+	}
+}
+
+PKT_INLINE void pkt_udp(const struct pkt_src *s, unsigned int off, unsigned int l4_len, struct pkt *p)
+{
+	unsigned char h[8] PKT_ALIGNED;
+	unsigned int len;
+
+	if (!pkt_load(s, off + 4, h, 4)) {
+		p->flags |= PKT_TRUNCATED;
+		return;
+	}
+	len = pkt_be16(h);
+	if (len < 8 || len > l4_len)
+		p->flags |= PKT_MALFORMED;
+	else
+		pkt_payload(8, len, p);
+}
+
+PKT_INLINE void pkt_tcp(const struct pkt_src *s, unsigned int off, unsigned int l4_len, struct pkt *p)
+{
+	unsigned char h[16] PKT_ALIGNED;
+	unsigned int len;
+
+	/* as far as the flags; the rest may be cut off without harm */
+	if (!pkt_load(s, off + 4, h, 10)) {
+		p->flags |= PKT_TRUNCATED;
+		return;
+	}
+	p->tcp_seq = pkt_be32(h);
+	p->tcp_flags = h[9];
+	p->flags |= PKT_TCP;
+	len = (h[8] >> 4) * 4;
+	if (len < 20)
+		p->flags |= PKT_MALFORMED;
+	else
+		pkt_payload(len, l4_len, p);
+}
+
+enum {
+	PKT_GRE_SUM = 0x8000,
+	PKT_GRE_ROUTING = 0x4000,
+	PKT_GRE_KEY = 0x2000,
+	PKT_GRE_SEQ = 0x1000,
+	PKT_GRE_ACK = 0x0080, /* version 1 only */
+	PKT_GRE_VERSION = 0x0007,
+	PKT_GRE_PPP = 0x880b, /* all that version 1 is for (PPTP) */
+};
+
+/* Of the first four bytes, the rest of the header follows: words that may be left out, each with a bit of its own. */
+PKT_INLINE void pkt_gre(unsigned int bits, unsigned int proto, unsigned int l4_len, struct pkt *p)
+{
+	const unsigned int version = bits & PKT_GRE_VERSION;
+	/* checksum and offset share a word; calculated, since each condition is a branch */
+	const unsigned int words = 1 + ((bits >> 15 | bits >> 14) & 1) + (bits >> 13 & 1) + (bits >> 12 & 1) +
+				   (bits >> 7 & version);
+
+	if (version > 1 ||
+	    (version && ((bits & ~(PKT_GRE_SEQ | PKT_GRE_ACK)) != (PKT_GRE_KEY | 1) || proto != PKT_GRE_PPP))) {
+		p->flags |= PKT_MALFORMED;
+		return;
+	}
+	p->gre_proto = proto;
+	p->flags |= PKT_GRE;
+	/* how long a list of routes is stands in the list */
+	pkt_payload(words * 4, bits & PKT_GRE_ROUTING && words * 4 <= l4_len ? PKT_LEN_UNKNOWN : l4_len, p);
+}
+
 /* The transport header, of which l4_len bytes belong to the packet; behind them may be padding. */
 PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int want, unsigned int l4_len,
 		       struct pkt *p)
 {
-	unsigned char h[16] PKT_ALIGNED;
-	unsigned int least;
+	unsigned char h[8] PKT_ALIGNED;
 
 	pkt_forget_start(p, s);
 	pkt_forget(l4_len, s);
@@ -146,15 +232,13 @@ PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int w
 		}
 		return;
 	}
-	least = p->l4_proto == PKT_IP_TCP ? 20 : p->l4_proto == PKT_IP_UDP ? 8 : 4;
-	if (p->l4_proto != PKT_IP_TCP && p->l4_proto != PKT_IP_UDP && p->l4_proto != PKT_IP_ICMP &&
-	    p->l4_proto != PKT_IP_ICMP6)
+	if (!pkt_l4_least[p->l4_proto] || (p->l4_proto == PKT_IP_GRE && !(want & PKT_WANT_GRE)))
 		return;
-	if (l4_len < least) {
+	if (l4_len < pkt_l4_least[p->l4_proto]) {
 		p->flags |= PKT_MALFORMED;
 		return;
 	}
-	if (least == 4) {
+	if (pkt_l4_least[p->l4_proto] == 4 && p->l4_proto != PKT_IP_GRE) {
 		if (!pkt_load(s, off, h, 2)) {
 			p->flags |= PKT_TRUNCATED;
 			return;
@@ -168,42 +252,19 @@ PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int w
 		p->flags |= PKT_TRUNCATED;
 		return;
 	}
+	if (want & PKT_WANT_GRE && p->l4_proto == PKT_IP_GRE) {
+		pkt_gre(pkt_be16(h), pkt_be16(h + 2), l4_len, p);
+		return;
+	}
 	p->sport = pkt_be16(h);
 	p->dport = pkt_be16(h + 2);
 	p->flags |= PKT_PORTS;
-	if (p->l4_proto == PKT_IP_UDP) {
-		unsigned int len;
-
-		if (!pkt_load(s, off + 4, h, 4)) {
-			p->flags |= PKT_TRUNCATED;
-			return;
-		}
-		len = pkt_be16(h);
-		if (len < 8 || len > l4_len) {
-			p->flags |= PKT_MALFORMED;
-			return;
-		}
-		p->payload = len - 8;
-		p->flags |= PKT_PAYLOAD;
-	} else {
-		unsigned int len;
-
-		/* as far as the flags; the rest may be cut off without harm */
-		if (!pkt_load(s, off + 4, h, 10)) {
-			p->flags |= PKT_TRUNCATED;
-			return;
-		}
-		p->tcp_seq = pkt_be32(h);
-		p->tcp_flags = h[9];
-		p->flags |= PKT_TCP;
-		len = (h[8] >> 4) * 4;
-		if (len < 20 || len > l4_len) {
-			p->flags |= PKT_MALFORMED;
-		} else if (l4_len != PKT_LEN_UNKNOWN) {
-			p->payload = l4_len - len;
-			p->flags |= PKT_PAYLOAD;
-		}
-	}
+	if (p->l4_proto == PKT_IP_UDP)
+		pkt_udp(s, off, l4_len, p);
+	else if (p->l4_proto == PKT_IP_TCP)
+		pkt_tcp(s, off, l4_len, p);
+	else
+		pkt_payload(12, l4_len, p);
 }
 
 /*

@@ -14,9 +14,14 @@ enum { BK_PCAPNG_TEXT = 1024 };
 
 /* Link types (www.tcpdump.org/linktypes.html). */
 enum {
+	BK_LINK_NULL = 0, /* address family, four bytes in the order of the machine that captured */
 	BK_LINK_ETHERNET = 1,
-	BK_LINK_RAW = 101, /* an IPv4 or IPv6 header, as its first four bits tell */
-	BK_LINK_SLL = 113, /* the header of Linux cooked capture, BK_SLL_LEN bytes */
+	BK_LINK_RAW = 101,  /* an IPv4 or IPv6 header, as its first four bits tell */
+	BK_LINK_LOOP = 108, /* address family, four bytes, big-endian */
+	BK_LINK_SLL = 113,  /* the header of Linux cooked capture, BK_SLL_LEN bytes */
+	BK_LINK_IPV4 = 228,
+	BK_LINK_IPV6 = 229,
+	BK_LINK_SLL2 = 276, /* its second version, BK_SLL2_LEN bytes */
 };
 
 /*
@@ -24,6 +29,12 @@ enum {
  * and big-endian; the address, eight bytes; the ethertype, two bytes
  */
 enum { BK_SLL_LEN = 16 };
+
+/*
+ * the ethertype, two bytes, big-endian as all of it; two that are zero; the number of the interface, four; type of the
+ * device, two; packet type, one; length of the address, one; the address, eight bytes
+ */
+enum { BK_SLL2_LEN = 20 };
 
 /* What is known of a packet: a direction, and a reception type. */
 enum bk_pcapng_flags {

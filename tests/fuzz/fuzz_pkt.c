@@ -20,6 +20,8 @@ static const char *grows(const struct pkt *a, const struct pkt *b)
 		return "TCP changed";
 	if (a->flags & PKT_ICMP && (a->icmp_type != b->icmp_type || a->icmp_code != b->icmp_code))
 		return "ICMP changed";
+	if (a->flags & PKT_GRE && a->gre_proto != b->gre_proto)
+		return "GRE changed";
 	if (a->flags & PKT_FRAGMENT && a->frag_off != b->frag_off)
 		return "the fragment changed";
 	if (a->flags & PKT_PAYLOAD && a->payload != b->payload)
@@ -42,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		const char *why = check_pkt(&p, data, n, want);
 
 		if (!why)
-			why = check_without_l4(&p, data, n, want);
+			why = check_with_less(&p, data, n, want);
 		if (!why && n >= 14 && before.flags & PKT_MAC)
 			why = grows(&before, &p);
 		if (why) {

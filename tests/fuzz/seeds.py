@@ -28,6 +28,10 @@ UDP = struct.pack("!HHHH", 53, 53, 12, 0) + b"data"
 ICMP = bytes([8, 0, 0, 0, 0, 1, 0, 1])
 ARP = struct.pack("!HHBBH", 1, 0x800, 6, 4, 1) + ETH[6:] + bytes([10, 0, 0, 2]) + bytes(6) + bytes([10, 0, 0, 1])
 
+SCTP = struct.pack("!HHII", 2905, 36412, 0x12345678, 0) + struct.pack("!BBH", 10, 0, 4)
+GRE = struct.pack("!HHI", 0x2000, 0x800, 7) + ip4(17, UDP)
+PPTP = struct.pack("!HHHHII", 0x3081, 0x880b, 4, 1, 2, 3) + b"\xff\3\xc0\x21"
+
 
 def ext(following, kind=b""):
     return bytes([following, 0]) + (kind or bytes([1, 4, 0, 0, 0, 0]))
@@ -53,6 +57,11 @@ PKT = [
     frame(0x86DD, ip6(44, ext(17, b"\5\xc8\0\0\0\1") + UDP)),
     frame(0x86DD, ip6(51, bytes([6, 4]) + bytes(22) + TCP)),
     frame(0x86DD, ip6(60, ext(60) * 9 + TCP)),
+    frame(0x800, ip4(132, SCTP)),
+    frame(0x86DD, ip6(0, ext(132) + SCTP)),
+    frame(0x800, ip4(47, GRE)),
+    frame(0x800, ip4(47, PPTP)),
+    frame(0x800, ip4(47, GRE, frag=0x2000)),
 ]
 
 VALUES = [
@@ -114,8 +123,66 @@ CLASSIC = [
     classic((0x61, 0, 0, 5), (0x87, 0, 0, 0), (0x25, 1, 1, 3), (5, 0, 0, 0), (0x35, 0, 1, 1), RET_ALL, RET_NONE),
 ]
 
+# ---- capture files ----
+
+def pcap(order, magic, link_type, *packets):
+    return struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 65535, link_type) + b"".join(
+        struct.pack(order + "IIII", 1700000000, 999999, len(p), len(p) + 7) + p for p in packets)
+
+
+def padded(b):
+    return b + bytes(-len(b) % 4)
+
+
+class Pcapng:
+    """Blocks in one of the byte orders."""
+
+    def __init__(self, order):
+        self.order = order
+
+    def block(self, kind, body):
+        length = struct.pack(self.order + "I", 12 + len(body))
+        return struct.pack(self.order + "I", kind) + length + body + length
+
+    def options(self, *options):
+        return b"".join(struct.pack(self.order + "HH", code, len(v)) + padded(v) for code, v in (*options, (0, b"")))
+
+    def section(self):
+        return self.block(0x0A0D0D0A, struct.pack(self.order + "IHHq", 0x1A2B3C4D, 1, 0, -1) + self.options((4, b"bpfkit")))
+
+    def interface(self, link_type, snaplen, *options):
+        return self.block(1, struct.pack(self.order + "HHI", link_type, 0, snaplen) + self.options(*options))
+
+    def packet(self, kind, interface, data, *options):
+        head = struct.pack(self.order + ("I" if kind == 6 else "HH"), *([interface] if kind == 6 else [interface, 3]))
+        return self.block(kind, head + struct.pack(self.order + "IIII", 5, 6, len(data), len(data) + 1) + padded(data) +
+                          self.options(*options))
+
+    def simple(self, data):
+        return self.block(3, struct.pack(self.order + "I", len(data)) + padded(data))
+
+    def file(self):
+        def number(layout, v):
+            return struct.pack(self.order + layout, v)
+        return (self.section() + self.interface(1, 0, (2, b"eth0"), (9, b"\x09"), (14, number("q", -1))) +
+                self.interface(113, 96, (9, b"\x8a")) + self.simple(PKT[5]) + self.packet(2, 0, PKT[6], (2, number("I", 1))) +
+                self.packet(6, 1, b"abc", (1, b"comment"), (2, number("I", 5)), (4, number("Q", 7)), (6, number("I", 3)),
+                            (7, b"\2" + number("Q", 2))) +
+                self.block(0x99, b"unknown.") + self.block(5, bytes(12)))
+
+
+LITTLE, BIG = Pcapng("<").file(), Pcapng(">").file()
+SAVED = [
+    pcap("<", 0xA1B2C3D4, 1, *PKT[4:7]), pcap(">", 0xA1B2C3D4, 101, b"E"), pcap("<", 0xA1B23C4D, 113, b"", PKT[3]),
+    pcap(">", 0xA1B23C4D, 1, PKT[9]), LITTLE, BIG, LITTLE + BIG, LITTLE[:-5], BIG[:100], LITTLE + bytes(64),
+    b"\x1f\x8b\x08\x00", b"", b"\xd4",
+]
+
 SEEDS = {
-    "pkt": [p + b"\3" for p in PKT],
+    "dump": [p + bytes([kind, how, 40]) for p in PKT for kind, how in ((0, 0), (0, 3))] +
+            [p[14:] + bytes([2, 3, 20]) for p in PKT[4:]],
+    "savefile": SAVED,
+    "pkt": [p + b"\x0f" for p in PKT],
     "value": [bytes([kind]) + s.encode() for kind, strings in enumerate(VALUES) for s in strings],
     "escape": TEXT,
     "kbtf": [b"\0" + BTF, bytes([len(BTF) // 4]) + BTF[:len(BTF) // 4 * 4], bytes([(len(BTF) + 3) // 4]) +

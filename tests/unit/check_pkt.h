@@ -28,10 +28,10 @@ static inline struct pkt check_parse(const unsigned char *bytes, unsigned int n,
 static inline const char *check_pkt(const struct pkt *p, const unsigned char *b, unsigned int n, unsigned int want)
 {
 	const unsigned int network = p->flags & (PKT_V4 | PKT_V6 | PKT_ARP | PKT_LLC);
-	const unsigned int transport = p->flags & (PKT_PORTS | PKT_TCP | PKT_ICMP | PKT_PAYLOAD);
+	const unsigned int transport = p->flags & (PKT_PORTS | PKT_TCP | PKT_ICMP | PKT_GRE | PKT_PAYLOAD);
 	unsigned int l2 = 14 + p->vlans * 4u;
 
-	if (p->flags >> 13)
+	if (p->flags >> 14)
 		return "an unknown flag";
 	if (!(p->flags & PKT_MAC) != (n < 14))
 		return "MAC exactly where there are 14 bytes";
@@ -55,11 +55,17 @@ static inline const char *check_pkt(const struct pkt *p, const unsigned char *b,
 		return "TCP of something else";
 	if (p->flags & PKT_TCP && want & PKT_WANT_L4 && !(p->flags & PKT_PORTS))
 		return "TCP without ports";
-	if (p->flags & PKT_PORTS && p->l4_proto != PKT_IP_TCP && p->l4_proto != PKT_IP_UDP)
+	if (p->flags & PKT_PORTS && p->l4_proto != PKT_IP_TCP && p->l4_proto != PKT_IP_UDP && p->l4_proto != PKT_IP_SCTP)
 		return "ports of something else";
 	if (p->flags & PKT_ICMP && p->l4_proto != PKT_IP_ICMP && p->l4_proto != PKT_IP_ICMP6)
 		return "ICMP of something else";
-	if (p->flags & PKT_PAYLOAD && (!(p->flags & PKT_PORTS) || p->payload > 65535))
+	if (p->flags & PKT_GRE && p->l4_proto != PKT_IP_GRE)
+		return "GRE of something else";
+	if (p->flags & PKT_GRE && !(want & PKT_WANT_GRE))
+		return "GRE that nobody wanted";
+	if (!(p->flags & PKT_GRE) && p->gre_proto)
+		return "a tunnel without GRE";
+	if (p->flags & PKT_PAYLOAD && (!(p->flags & (PKT_PORTS | PKT_GRE)) || p->payload > 65535))
 		return "payload without a header, or too much of it";
 	if (p->flags & PKT_LLC && p->eth_proto)
 		return "a length and a type";
@@ -76,23 +82,26 @@ static inline const char *check_pkt(const struct pkt *p, const unsigned char *b,
 	return NULL;
 }
 
-/* What is parsed without PKT_WANT_L4 is the same as with it, but for the transport header. */
-static inline const char *check_without_l4(const struct pkt *p, const unsigned char *b, unsigned int n, unsigned int want)
+/* What is parsed without PKT_WANT_L4 or PKT_WANT_GRE is the same as with it, but for the transport header. */
+static inline const char *check_with_less(const struct pkt *p, const unsigned char *b, unsigned int n, unsigned int want)
 {
-	const unsigned int l4 = PKT_PORTS | PKT_ICMP | PKT_PAYLOAD, faults = PKT_TRUNCATED | PKT_MALFORMED;
-	struct pkt full;
+	const unsigned int of_l4 = PKT_PORTS | PKT_ICMP | PKT_GRE | PKT_PAYLOAD, faults = PKT_TRUNCATED | PKT_MALFORMED;
+	struct pkt full = check_parse(b, n, want | PKT_WANT_L4 | PKT_WANT_GRE);
+	unsigned int less = of_l4;
 
 	if (want & PKT_WANT_L4)
-		return NULL;
-	full = check_parse(b, n, want | PKT_WANT_L4);
-	if (p->flags & l4)
+		less = want & PKT_WANT_GRE || full.l4_proto != PKT_IP_GRE ? 0 : PKT_GRE | PKT_PAYLOAD;
+	if (p->flags & less)
 		return "a transport header that nobody wanted";
-	if ((p->flags & ~faults) != (full.flags & ~(l4 | faults)))
+	if ((p->flags & ~faults) != (full.flags & ~(less | faults)))
 		return "not the flags that it has with the transport header";
 	if (p->flags & faults & ~full.flags)
 		return "a fault that it has not with the transport header";
-	full.flags = p->flags;
-	full.sport = full.dport = full.icmp_type = full.icmp_code = full.payload = full.tcp_seq = 0;
+	if (less) {
+		full.flags = p->flags;
+		full.sport = full.dport = full.icmp_type = full.icmp_code = full.gre_proto = 0;
+		full.payload = full.tcp_seq = 0;
+	}
 	return memcmp(p, &full, sizeof(full)) ? "not what it is with the transport header" : NULL;
 }
 

@@ -9,13 +9,13 @@
 
 #include "check_pkt.h"
 
-enum { FLAGS = 13 };
+enum { FLAGS = 14 };
 
 /* ---- builders ---- */
 
 static struct {
 	unsigned char b[4096];
-	unsigned int n, l3, l4;
+	unsigned int n, l3, l4, inner;
 	unsigned int end;	  /* of the packet by its own word; behind it is padding */
 	struct pkt p;		  /* what is to come out */
 	unsigned int need[FLAGS]; /* bytes from which on a flag is to be there */
@@ -219,6 +219,32 @@ static void udp(void)
 	flag(PKT_PAYLOAD, s.l4 + 8);
 }
 
+static void sctp(void)
+{
+	put(2, 2905);
+	put(2, 36412);
+	put(8, 0x1234567889abcdef);
+	s.p.sport = 2905;
+	s.p.dport = 36412;
+	flag(PKT_PORTS, s.l4 + 4);
+	flag(PKT_PAYLOAD, s.l4 + 4);
+	s.complete = s.l4 + 4;
+}
+
+/* bits: the first two bytes; words that they announce follow. */
+static void gre(unsigned int bits, unsigned int proto, unsigned int words)
+{
+	put(2, bits);
+	put(2, proto);
+	s.p.gre_proto = proto;
+	flag(PKT_GRE, s.l4 + 4);
+	flag(PKT_PAYLOAD, s.l4 + 4);
+	s.complete = s.l4 + 4;
+	for (unsigned int i = 0; i < words; i++)
+		put(4, 0x01020304);
+	s.inner = s.n;
+}
+
 static void icmp(unsigned int kind, unsigned int code)
 {
 	put(1, kind);
@@ -263,10 +289,14 @@ static void lengths(void)
 		poke16(s.l3 + 4, end - s.l3 - 40);
 	if (s.p.flags & PKT_TCP)
 		s.p.payload = end - s.l4 - (s.b[s.l4 + 12] >> 4) * 4;
-	if (s.p.flags & PKT_PORTS && !(s.p.flags & PKT_TCP)) {
+	if (s.p.flags & PKT_PORTS && s.p.l4_proto == PKT_IP_UDP) {
 		poke16(s.l4 + 4, end - s.l4);
 		s.p.payload = end - s.l4 - 8;
 	}
+	if (s.p.l4_proto == PKT_IP_SCTP)
+		s.p.payload = end - s.l4 - 12;
+	if (s.p.flags & PKT_GRE)
+		s.p.payload = end - s.inner;
 }
 
 /*
@@ -309,6 +339,8 @@ static void ipv4_bytes(void)
 #define ICMP4 (PKT_MAC | PKT_V4 | PKT_ICMP)
 #define TCP6 (PKT_MAC | PKT_V6 | PKT_PORTS | PKT_TCP | PKT_PAYLOAD)
 #define UDP6 (PKT_MAC | PKT_V6 | PKT_PORTS | PKT_PAYLOAD)
+#define GRE4 (PKT_MAC | PKT_V4 | PKT_GRE | PKT_PAYLOAD)
+#define GRE6 (PKT_MAC | PKT_V6 | PKT_GRE | PKT_PAYLOAD)
 #define ICMP6 (PKT_MAC | PKT_V6 | PKT_ICMP)
 
 #define SHAPES(S) \
@@ -342,6 +374,28 @@ static void ipv4_bytes(void)
 	  poke16(s.l4 + 4, 19); malformed(PKT_PAYLOAD, s.l4 + 8)) \
 	S(icmp4_echo, ICMP4, eth(0x800); ipv4(1, 0, 0); icmp(8, 0); data(56)) \
 	S(icmp4_unreachable, ICMP4, eth(0x800); ipv4(1, 0, 0); icmp(3, 13); data(28)) \
+	S(sctp4, UDP4, eth(0x800); ipv4(132, 0, 0); sctp(); data(16)) \
+	S(sctp4_alone, UDP4, eth(0x800); ipv4(132, 0, 24); sctp(); pad(4)) \
+	S(sctp4_too_short, PKT_MAC | PKT_V4 | PKT_MALFORMED, eth(0x800); ipv4(132, 0, 0); sctp(); lengths(); \
+	  poke16(s.l3 + 2, 31); malformed(PKT_PORTS | PKT_PAYLOAD, s.l4)) \
+	S(gre4, GRE4, eth(0x800); ipv4(47, 0, 0); gre(0, 0x800, 0); data(40)) \
+	S(gre4_key, GRE4, eth(0x800); ipv4(47, 0, 0); gre(0x2000, 0x6558, 1); data(40)) \
+	S(gre4_all_words, GRE4, eth(0x800); ipv4(47, 0, 0); gre(0xb000, 0x86dd, 3); pad(9)) \
+	S(gre4_reserved_bits, GRE4, eth(0x800); ipv4(47, 0, 0); gre(0x00f8, 0x800, 0); data(40)) \
+	S(gre4_routing, GRE4 & ~PKT_PAYLOAD, eth(0x800); ipv4(47, 0, 0); gre(0x4000, 0x800, 1); data(40); lengths(); \
+	  without(PKT_PAYLOAD)) \
+	S(gre4_word_too_many, (GRE4 & ~PKT_PAYLOAD) | PKT_MALFORMED, eth(0x800); ipv4(47, 0, 0); gre(0xb000, 0x800, 2); \
+	  lengths(); malformed(PKT_PAYLOAD, s.l4 + 4)) \
+	S(gre4_version_2, PKT_MAC | PKT_V4 | PKT_MALFORMED, eth(0x800); ipv4(47, 0, 0); gre(2, 0x800, 0); lengths(); \
+	  s.p.gre_proto = 0; malformed(PKT_GRE | PKT_PAYLOAD, s.l4 + 4)) \
+	S(gre4_too_short, PKT_MAC | PKT_V4 | PKT_MALFORMED, eth(0x800); ipv4(47, 0, 0); gre(0, 0x800, 0); lengths(); \
+	  poke16(s.l3 + 2, 23); s.p.gre_proto = 0; malformed(PKT_GRE | PKT_PAYLOAD, s.l4)) \
+	S(pptp, GRE4, eth(0x800); ipv4(47, 0, 0); gre(0x3081, 0x880b, 3); data(30)) \
+	S(pptp_alone, GRE4, eth(0x800); ipv4(47, 0, 0); gre(0x2081, 0x880b, 2); pad(6)) \
+	S(pptp_without_key, PKT_MAC | PKT_V4 | PKT_MALFORMED, eth(0x800); ipv4(47, 0, 0); gre(0x1001, 0x880b, 1); \
+	  lengths(); s.p.gre_proto = 0; malformed(PKT_GRE | PKT_PAYLOAD, s.l4 + 4)) \
+	S(pptp_of_ip, PKT_MAC | PKT_V4 | PKT_MALFORMED, eth(0x800); ipv4(47, 0, 0); gre(0x2001, 0x800, 1); \
+	  lengths(); s.p.gre_proto = 0; malformed(PKT_GRE | PKT_PAYLOAD, s.l4 + 4)) \
 	S(igmp, PKT_MAC | PKT_V4, eth(0x800); ipv4(2, 0, 4); data(8)) \
 	S(vrrp4, PKT_MAC | PKT_V4, eth(0x800); ipv4(112, 0, 0); data(20)) \
 	S(ip4_unknown, PKT_MAC | PKT_V4, eth(0x800); ipv4(255, 0, 0); data(20)) \
@@ -352,6 +406,10 @@ static void ipv4_bytes(void)
 	S(udp4_first_fragment, UDP4 | PKT_FRAGMENT, eth(0x800); ipv4(17, 0x2000, 0); udp(); data(100); lengths(); \
 	  poke16(s.l4 + 4, 3008); s.p.payload = 3000) \
 	S(icmp4_first_fragment, ICMP4 | PKT_FRAGMENT, eth(0x800); ipv4(1, 0x2000, 0); icmp(8, 0); data(100)) \
+	S(sctp4_first_fragment, (UDP4 & ~PKT_PAYLOAD) | PKT_FRAGMENT, eth(0x800); ipv4(132, 0x2000, 0); sctp(); \
+	  data(96); lengths(); without(PKT_PAYLOAD)) \
+	S(gre4_first_fragment, (GRE4 & ~PKT_PAYLOAD) | PKT_FRAGMENT, eth(0x800); ipv4(47, 0x2000, 0); gre(0, 0x800, 0); \
+	  data(100); lengths(); without(PKT_PAYLOAD)) \
 	S(ip4_middle_fragment, PKT_MAC | PKT_V4 | PKT_FRAGMENT | PKT_LATER, eth(0x800); ipv4(17, 0x20b9, 0); data(64)) \
 	S(ip4_last_fragment, PKT_MAC | PKT_V4 | PKT_FRAGMENT | PKT_LATER, eth(0x800); ipv4(6, 0x0001, 8); data(64)) \
 	S(ip4_last_place, PKT_MAC | PKT_V4 | PKT_FRAGMENT | PKT_LATER, eth(0x800); ipv4(1, 0x1fff, 0); data(8)) \
@@ -389,6 +447,8 @@ static void ipv4_bytes(void)
 	S(udp6_too_long, (UDP6 & ~PKT_PAYLOAD) | PKT_MALFORMED, eth(0x86dd); ipv6(17); udp(); data(3); lengths(); \
 	  poke16(s.l4 + 4, 12); malformed(PKT_PAYLOAD, s.l4 + 8)) \
 	S(icmp6_echo, ICMP6, eth(0x86dd); ipv6(58); icmp(128, 0); data(8)) \
+	S(sctp6, UDP6, eth(0x86dd); ipv6(60); ext(132, 0); sctp(); data(20)) \
+	S(gre6, GRE6, eth(0x86dd); ipv6(47); gre(0x1000, 0x86dd, 1); data(40)) \
 	S(vrrp6, PKT_MAC | PKT_V6, eth(0x86dd); ipv6(112); data(20)) \
 	S(esp6, PKT_MAC | PKT_V6, eth(0x86dd); ipv6(50); data(40)) \
 	S(ip6_nothing_next, PKT_MAC | PKT_V6, eth(0x86dd); ipv6(59)) \
@@ -523,6 +583,8 @@ static const char *differs(const struct pkt *p, unsigned int n, unsigned int wan
 		return "tcp_flags, tcp_seq";
 	if (p->flags & PKT_ICMP && (!same(icmp_type) || !same(icmp_code)))
 		return "icmp_type, icmp_code";
+	if (p->gre_proto != (p->flags & PKT_GRE ? s.p.gre_proto : 0))
+		return "gre_proto";
 	if (p->flags & PKT_FRAGMENT && !same(frag_off))
 		return "frag_off";
 	if (p->flags & PKT_PAYLOAD && !same(payload))
@@ -533,8 +595,10 @@ static const char *differs(const struct pkt *p, unsigned int n, unsigned int wan
 static void check(const struct shape *shape, unsigned int n, unsigned int want)
 {
 	struct pkt p = check_parse(s.b, n, want);
-	const char *why = want & PKT_WANT_L4 ? differs(&p, n, want) : check_without_l4(&p, s.b, n, want);
+	const char *why = check_with_less(&p, s.b, n, want);
 
+	if (!why && want & PKT_WANT_L4 && want & PKT_WANT_GRE)
+		why = differs(&p, n, want);
 	if (!why)
 		why = check_pkt(&p, s.b, n, want);
 	if (why)
@@ -629,7 +693,8 @@ static void test_all_protocols(void **state)
 			p = check_parse(s.b, s.n, PKT_WANT_ALL);
 			assert_null(check_pkt(&p, s.b, s.n, PKT_WANT_ALL));
 			assert_int_equal(!!(p.flags & PKT_TCP), proto == 6);
-			assert_int_equal(!!(p.flags & PKT_PORTS), proto == 6 || proto == 17);
+			assert_int_equal(!!(p.flags & PKT_PORTS), proto == 6 || proto == 17 || proto == 132);
+			assert_int_equal(!!(p.flags & PKT_GRE), proto == 47);
 			if (proto != (version == 4 ? 58 : 1)) /* one kind of ICMP over the other IP is left open */
 				assert_int_equal(!!(p.flags & PKT_ICMP), proto == (version == 4 ? 1 : 58));
 		}
@@ -642,7 +707,7 @@ static void test_mutations(void **state)
 
 	for (int i = 0; i < 200000; i++) {
 		const struct shape *shape = &shapes[i % ARRAY_LEN(shapes)];
-		unsigned int n, want = test_random(&seed) % 4;
+		unsigned int n, want = test_random(&seed) & PKT_WANT_ALL;
 		const char *why;
 		struct pkt p;
 

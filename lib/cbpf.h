@@ -40,6 +40,15 @@ int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, struct bpf_insn
 int bk_cbpf_make(const char *expr, struct bpf_insn *out, char why[BK_CBPF_WHY]);
 /* Writes a filter into each program that will be loaded, before that; -ENOENT: one has reserved nothing. */
 int bk_cbpf_put(const struct bpf_insn *filter, struct bpf_object *obj);
+/*
+ * A filter for user space, of packets from files: compiled for the link type that they have (BK_LINK_ of pcapng.h),
+ * errors as of bk_cbpf_compile(). What is not in the bytes that were captured does not match.
+ */
+struct bk_cbpf_user;
+int bk_cbpf_user_make(const char *expr, int link_type, struct bk_cbpf_user **user, char why[BK_CBPF_WHY]);
+/* data has cap_len bytes, of a packet of len. */
+bool bk_cbpf_user_match(const struct bk_cbpf_user *u, const void *data, uint32_t cap_len, uint32_t len);
+void bk_cbpf_user_free(struct bk_cbpf_user *u); /* NULL is allowed */
 /* The version of libpcap, owned by it, or NULL: built without. */
 const char *bk_cbpf_version(void);
 

@@ -14,15 +14,16 @@ struct dumped {
 	struct pkt_src src;
 	struct pkt p;
 	unsigned int how;
-	uint32_t len;	     /* of the whole packet */
-	uint32_t l3;	     /* where the network header begins */
-	uint32_t l4, l4_len; /* the transport header and its length with all that follows; l4 0: there is none */
-	uint32_t ip_len;     /* of what follows all IP headers, by their word, or PKT_LEN_UNKNOWN */
-	uint32_t missing;    /* bytes that should be there by the word of the IP header, and never were */
+	uint32_t len; /* of the whole packet */
+	uint32_t l3;  /* where the network header begins */
+	uint32_t l4,
+		l4_len; /* the transport header and its length with all that follows; l4 0: there is none */
+	uint32_t ip_len; /* of what follows all IP headers, by their word, or PKT_LEN_UNKNOWN */
+	uint32_t missing; /* bytes that should be there by the word of the IP header, and never were */
 	const uint8_t *cooked; /* the header of that, or NULL */
 	uint16_t link_type;
-	bool known;	  /* the link type is */
-	const char *cut;  /* what is not all there, or NULL */
+	bool known;      /* the link type is */
+	const char *cut; /* what is not all there, or NULL */
 	bool malformed;
 };
 
@@ -88,15 +89,24 @@ static const struct {
 	uint16_t proto;
 	const char *name, *shown;
 } ethertypes[] = {
-	{ PKT_ETH_IPV4, "ip", "IPv4" },     { PKT_ETH_IPV6, "ip6", "IPv6" },
-	{ PKT_ETH_ARP, "arp", "ARP" },      { PKT_ETH_LLDP, "lldp", "LLDP" },
-	{ PKT_ETH_VLAN, NULL, "802.1Q" },   { PKT_ETH_QINQ, NULL, "802.1ad" },
-	{ 0x0842, NULL, "Wake-on-LAN" },    { 0x8035, NULL, "RARP" },
-	{ 0x8809, NULL, "slow protocols" }, { 0x8847, NULL, "MPLS" },
-	{ 0x8848, NULL, "MPLS multicast" }, { 0x8863, NULL, "PPPoE discovery" },
-	{ 0x8864, NULL, "PPPoE" },          { 0x888e, NULL, "EAPOL" },
-	{ 0x88e5, NULL, "MACsec" },         { 0x88f7, NULL, "PTP" },
-	{ 0x8902, NULL, "CFM" },            { 0x9000, NULL, "loopback" },
+	{ PKT_ETH_IPV4, "ip", "IPv4" },
+	{ PKT_ETH_IPV6, "ip6", "IPv6" },
+	{ PKT_ETH_ARP, "arp", "ARP" },
+	{ PKT_ETH_LLDP, "lldp", "LLDP" },
+	{ PKT_ETH_VLAN, NULL, "802.1Q" },
+	{ PKT_ETH_QINQ, NULL, "802.1ad" },
+	{ 0x0842, NULL, "Wake-on-LAN" },
+	{ 0x8035, NULL, "RARP" },
+	{ 0x8809, NULL, "slow protocols" },
+	{ 0x8847, NULL, "MPLS" },
+	{ 0x8848, NULL, "MPLS multicast" },
+	{ 0x8863, NULL, "PPPoE discovery" },
+	{ 0x8864, NULL, "PPPoE" },
+	{ 0x888e, NULL, "EAPOL" },
+	{ 0x88e5, NULL, "MACsec" },
+	{ 0x88f7, NULL, "PTP" },
+	{ 0x8902, NULL, "CFM" },
+	{ 0x9000, NULL, "loopback" },
 };
 
 /* "ethertype IPv4 (0x0800)". */
@@ -128,8 +138,8 @@ static void put_ethertype_name(struct bk_out *o, uint16_t proto)
 
 static const char *direction(uint16_t pkt_type)
 {
-	static const char *const names[] = { "this-host",  "broadcast", "multicast",
-					     "other-host", "outgoing" };
+	static const char *const names[] = { "this-host", "broadcast", "multicast", "other-host",
+					     "outgoing" };
 
 	return pkt_type < ARRAY_LEN(names) ? names[pkt_type] : NULL;
 }
@@ -277,7 +287,8 @@ static void parse(struct dumped *d, const struct bk_dump_packet *p)
 		break;
 	case BK_LINK_NULL:
 	case BK_LINK_LOOP:
-		parse_ip(d, 4); /* the family has a number of its own on each system; these bits say it too */
+		parse_ip(d,
+			 4); /* the family has a number of its own on each system; these bits say it too */
 		break;
 	case BK_LINK_SLL:
 		parse_cooked(d, BK_SLL_LEN, 14);
@@ -320,7 +331,9 @@ static const char *cut_in(const struct dumped *d)
 	}
 	if (d->link_type == BK_LINK_ETHERNET)
 		return p->flags & PKT_MAC ? "vlan" : "ether";
-	return d->cooked ? "vlan" : d->link_type == BK_LINK_SLL || d->link_type == BK_LINK_SLL2 ? "sll" : "ip";
+	return d->cooked                                                   ? "vlan" :
+	       d->link_type == BK_LINK_SLL || d->link_type == BK_LINK_SLL2 ? "sll" :
+									     "ip";
 }
 
 /* ---- parts that lines and JSON share ---- */
@@ -329,10 +342,11 @@ static const struct flag {
 	unsigned int bit;
 	char letter;
 	const char *name;
-} tcp_flags[] = { /* letters in the order of tcpdump */
+} tcp_flags[] = {
+	/* letters in the order of tcpdump */
 	{ PKT_TCP_FIN, 'F', "FIN" }, { PKT_TCP_SYN, 'S', "SYN" }, { PKT_TCP_RST, 'R', "RST" },
 	{ PKT_TCP_PSH, 'P', "PSH" }, { PKT_TCP_ACK, '.', "ACK" }, { PKT_TCP_URG, 'U', "URG" },
-	{ 0x40, 'E', "ECE" },	     { 0x80, 'W', "CWR" },
+	{ 0x40, 'E', "ECE" },        { 0x80, 'W', "CWR" },
 };
 
 static void put_addr(struct bk_out *o, const struct pkt *p, const uint8_t *addr)
@@ -502,7 +516,8 @@ static void put_tcp(struct dumped *d)
 /* ---- ICMP ---- */
 
 /* The name of a code, or "unreachable, code 99". */
-static void put_code(struct bk_out *o, const char *const *names, size_t n, uint8_t code, const char *else_name)
+static void put_code(struct bk_out *o, const char *const *names, size_t n, uint8_t code,
+		     const char *else_name)
 {
 	if (code < n) {
 		bk_puts(o, names[code]);
@@ -545,14 +560,22 @@ static void put_icmp4(struct dumped *d)
 		[18] = "address mask reply",
 	};
 	static const char *const unreachable[] = {
-		"net unreachable",	     "host unreachable",
-		"protocol unreachable",	     "port unreachable",
-		"fragmentation needed",	     "source route failed",
-		"net unknown",		     "host unknown",
-		"source host isolated",	     "net prohibited",
-		"host prohibited",	     "net unreachable for this service",
-		"host unreachable for this service", "administratively prohibited",
-		"host precedence violation", "precedence cutoff",
+		"net unreachable",
+		"host unreachable",
+		"protocol unreachable",
+		"port unreachable",
+		"fragmentation needed",
+		"source route failed",
+		"net unknown",
+		"host unknown",
+		"source host isolated",
+		"net prohibited",
+		"host prohibited",
+		"net unreachable for this service",
+		"host unreachable for this service",
+		"administratively prohibited",
+		"host precedence violation",
+		"precedence cutoff",
 	};
 	static const char *const redirect[] = { "redirect for net", "redirect for host",
 						"redirect for service and net",
@@ -647,8 +670,12 @@ static void put_neighbor_flags(struct dumped *d)
 static void put_icmp6(struct dumped *d)
 {
 	static const char *const unreachable[] = {
-		"no route",		   "administratively prohibited", "beyond scope of source address",
-		"address unreachable",	   "port unreachable",		  "source address failed policy",
+		"no route",
+		"administratively prohibited",
+		"beyond scope of source address",
+		"address unreachable",
+		"port unreachable",
+		"source address failed policy",
 		"route rejects destination",
 	};
 	static const char *const exceeded[] = { "hop limit exceeded in transit",
@@ -740,9 +767,9 @@ static void put_icmp6(struct dumped *d)
 static const char *chunk_name(uint8_t type)
 {
 	static const char *const names[] = {
-		"DATA",	 "INIT",     "INIT ACK",     "SACK",	    "HEARTBEAT",  "HEARTBEAT ACK",
-		"ABORT", "SHUTDOWN", "SHUTDOWN ACK", "ERROR",	    "COOKIE ECHO", "COOKIE ACK",
-		"ECNE",	 "CWR",	     "SHUTDOWN COMPLETE", "AUTH",
+		"DATA",  "INIT",     "INIT ACK",          "SACK",  "HEARTBEAT",   "HEARTBEAT ACK",
+		"ABORT", "SHUTDOWN", "SHUTDOWN ACK",      "ERROR", "COOKIE ECHO", "COOKIE ACK",
+		"ECNE",  "CWR",      "SHUTDOWN COMPLETE", "AUTH",
 	};
 
 	if (type < ARRAY_LEN(names))

@@ -396,4 +396,15 @@ struct trace_event_raw_kfree_skb {
 };
 
 #pragma clang attribute pop
+
+/* ---- contexts of programs, of the user API: they are the same everywhere ---- */
+
+struct xdp_md {
+	__u32 data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex;
+};
+
+struct __sk_buff {
+	__u32 len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto, priority;
+	__u32 ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, data, data_end;
+};
 #endif

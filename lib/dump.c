@@ -97,7 +97,9 @@ static const struct {
 	{ PKT_ETH_QINQ, NULL, "802.1ad" },
 	{ 0x0842, NULL, "Wake-on-LAN" },
 	{ 0x8035, NULL, "RARP" },
+	{ 0x6558, NULL, "Ethernet" },
 	{ 0x8809, NULL, "slow protocols" },
+	{ 0x880b, NULL, "PPP" },
 	{ 0x8847, NULL, "MPLS" },
 	{ 0x8848, NULL, "MPLS multicast" },
 	{ 0x8863, NULL, "PPPoE discovery" },
@@ -909,13 +911,21 @@ static bool is_icmp(uint8_t proto)
 /* The length as bk_dump_line() says. */
 static bool payload(const struct dumped *d, uint32_t *n)
 {
-	if (d->p.flags & PKT_PAYLOAD)
-		*n = d->p.payload;
-	else if (d->l4 && pkt_l4_least[d->p.l4_proto] && !is_icmp(d->p.l4_proto))
-		return false; /* its header is not all there, or is malformed */
-	else
-		*n = d->ip_len;
-	return *n != PKT_LEN_UNKNOWN;
+	const struct pkt *p = &d->p;
+	uint32_t head = 0;
+
+	if (p->flags & PKT_PAYLOAD) {
+		*n = p->payload;
+		return true;
+	}
+	if (d->l4 && pkt_l4_least[p->l4_proto] && !is_icmp(p->l4_proto)) {
+		/* of a first fragment of TCP the parser does not say it, of others it is that of all fragments */
+		if (!(p->flags & PKT_FRAGMENT && p->flags & PKT_TCP) || p->flags & PKT_MALFORMED)
+			return false;
+		head = (bytes(d, d->l4, 14)[12] >> 4) * 4u;
+	}
+	*n = d->ip_len - head;
+	return d->ip_len != PKT_LEN_UNKNOWN && d->ip_len >= head;
 }
 
 static void put_ip(struct dumped *d)

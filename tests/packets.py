@@ -14,13 +14,15 @@ import struct
 
 logging.getLogger("scapy").setLevel(logging.ERROR)      # that there are no routes
 
-from scapy.all import (ARP, GRE, LLC, SCTP, STP, TCP, UDP, Dot1AD, Dot1Q, Dot3, Ether, GRE_PPTP, ICMP, IP, IPv6,    # noqa
-                       ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6MLReport2, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA,
-                       ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPOption_EOL, IPOption_NOP, IPOption_RR,
-                       IPOption_Timestamp, Padding,
-                       IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting,
-                       IPv6ExtHdrSegmentRouting, HBHOptUnknown, Jumbo, PadN, Raw, RouterAlert, bind_layers, SCTPChunkData,
-                       SCTPChunkInit)
+# not scapy.all: what else is loaded must not matter
+from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_EOL, IPOption_NOP, IPOption_RR, IPOption_Timestamp   # noqa
+from scapy.layers.inet6 import (HBHOptUnknown, ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6MLReport2,   # noqa
+                                ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6,
+                                IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting,
+                                IPv6ExtHdrSegmentRouting, Jumbo, PadN, RouterAlert)
+from scapy.layers.l2 import ARP, GRE, GRE_PPTP, LLC, STP, Dot1AD, Dot1Q, Dot3, Ether    # noqa
+from scapy.layers.sctp import SCTP, SCTPChunkData, SCTPChunkInit    # noqa
+from scapy.packet import Padding, Raw, bind_layers      # noqa
 from scapy.layers.ipsec import AH, ESP      # noqa
 from scapy.contrib.mpls import MPLS     # noqa
 

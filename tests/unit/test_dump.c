@@ -238,9 +238,9 @@ static const struct shape {
 	{ "gre with a key", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500003000010000402f669c0a0000020a000001200065580000"
 	  "00050000000000000000000000000000000000000000",
-	  .line = "IP 10.0.0.2 > 10.0.0.1 GRE key 0x5 ethertype 0x6558, length 20",
+	  .line = "IP 10.0.0.2 > 10.0.0.1 GRE key 0x5 ethertype Ethernet (0x6558), length 20",
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 62: IP "
-	  "(ttl 64, id 1, length 48) 10.0.0.2 > 10.0.0.1 GRE key 0x5 ethertype 0x6558, "
+	  "(ttl 64, id 1, length 48) 10.0.0.2 > 10.0.0.1 GRE key 0x5 ethertype Ethernet (0x6558), "
 	  "length 20" },
 	{ "gre with a packet of ipv6", BK_LINK_ETHERNET,
 	  "02000000000102000000000286dd60000000004c2f4020010db80000000000000000000000022001"

@@ -203,7 +203,7 @@ static void find_l4(struct dumped *d)
 	if (p->flags & PKT_LATER)
 		return;
 	d->l4 = off + head;
-	d->l4_len = p->flags & PKT_FRAGMENT ? PKT_LEN_UNKNOWN : d->ip_len;
+	d->l4_len = d->ip_len;
 }
 
 /* From the network header on, which begins at l3. */

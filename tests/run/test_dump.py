@@ -12,6 +12,7 @@ import sys
 import pytest
 
 from conftest import BPFKIT, ROOT
+from test_netmon import needs_expressions
 
 sys.path.insert(0, str(ROOT / "tests"))
 import packets     # noqa
@@ -168,6 +169,7 @@ def of_link_type(link_type):
         yield head + data, len(head + data)
 
 
+@needs_expressions
 @pytest.mark.parametrize("link_type", [ETHERNET, RAW, SLL, SLL2])
 def test_filters_match_what_tcpdump_matches(tmp_path, link_type):
     chosen = list(of_link_type(link_type))

@@ -611,8 +611,12 @@ static void blocks_of_wrong_lengths(void **state)
 	made[n - 4]++;
 	assert_damaged(at, "does not end with the length that it begins with");
 	for (uint32_t type = 1; type <= 6; type += type == 3 ? 3 : 1) {
+		size_t b;
+
 		at = one_packet();
-		end_block(begin_block(type));
+		b = begin_block(type);
+		put(0, type == 1 ? 4 : type == 3 ? 0 : 16); /* a word less than it must have */
+		end_block(b);
 		assert_damaged(at, type == 1 ? "is too short for an interface" :
 					       "is too short for a packet");
 	}

@@ -886,7 +886,7 @@ static bool more_fragments(const struct dumped *d)
 
 	if (d->p.flags & PKT_V4)
 		return bytes(d, d->l3, 20)[6] & 0x20;
-	/* the header of the fragment is the last that was looked at; the first ones are fragments only if more follow */
+	/* the first one is a fragment only if more follow */
 	if (!(d->p.flags & PKT_LATER))
 		return true;
 	off = d->l3 + 40;
@@ -919,7 +919,7 @@ static bool payload(const struct dumped *d, uint32_t *n)
 		return true;
 	}
 	if (d->l4 && pkt_l4_least[p->l4_proto] && !is_icmp(p->l4_proto)) {
-		/* of a first fragment of TCP the parser does not say it, of others it is that of all fragments */
+		/* of a first fragment of TCP the parser does not say it, of UDP it is that of all fragments */
 		if (!(p->flags & PKT_FRAGMENT && p->flags & PKT_TCP) || p->flags & PKT_MALFORMED)
 			return false;
 		head = (bytes(d, d->l4, 14)[12] >> 4) * 4u;

@@ -48,7 +48,7 @@ struct interface {
 
 struct bk_savefile {
 	int fd;
-	void (*before_read)(void *arg);
+	bool (*before_read)(void *arg);
 	void *arg;
 	bool swapped, pcapng, ended;
 	int error;
@@ -112,8 +112,8 @@ static ssize_t take(struct bk_savefile *f, void *to, size_t n)
 
 	while (done < n) {
 		if (f->in_at == f->in_n) {
-			if (f->before_read)
-				f->before_read(f->arg);
+			if (f->before_read && f->before_read(f->arg))
+				return fail(f, -EINTR, "was not read to its end");
 			do
 				got = read(f->fd, f->in, sizeof(f->in));
 			while (got < 0 && errno == EINTR);
@@ -575,7 +575,7 @@ struct bk_savefile *bk_savefile_open(int fd, const char **why)
 	return NULL;
 }
 
-void bk_savefile_before_read(struct bk_savefile *f, void (*call)(void *arg), void *arg)
+void bk_savefile_before_read(struct bk_savefile *f, bool (*call)(void *arg), void *arg)
 {
 	f->before_read = call;
 	f->arg = arg;

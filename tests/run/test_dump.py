@@ -65,13 +65,15 @@ def members(pkt):
     ip, v6 = has & {"V4", "V6"}, "V6" in has
     want = {"truncated": "TRUNCATED" in has or None, "malformed": "MALFORMED" in has or None,
             "ethertype": pkt.eth_proto or None,
-            "vlan": pkt.vlan0 & 0xfff if pkt.vlans else None, "inner_vlan": pkt.vlan1 & 0xfff if pkt.vlans > 1 else None,
+            "vlan": pkt.vlan0 & 0xfff if pkt.vlans else None,
+            "inner_vlan": pkt.vlan1 & 0xfff if pkt.vlans > 1 else None,
             "smac": pkt.smac.hex(":") if "MAC" in has else None, "dmac": pkt.dmac.hex(":") if "MAC" in has else None,
             "saddr": address(pkt.src, v6) if ip or "ARP" in has else None,
             "daddr": address(pkt.dst, v6) if ip or "ARP" in has else None,
             "sport": pkt.sport if "PORTS" in has else None, "dport": pkt.dport if "PORTS" in has else None,
             "tcp_flags": pkt.tcp_flags if "TCP" in has else None, "tcp_seq": pkt.tcp_seq if "TCP" in has else None,
-            "icmp_type": pkt.icmp_type if "ICMP" in has else None, "icmp_code": pkt.icmp_code if "ICMP" in has else None,
+            "icmp_type": pkt.icmp_type if "ICMP" in has else None,
+            "icmp_code": pkt.icmp_code if "ICMP" in has else None,
             "fragment_offset": pkt.frag_off if "FRAGMENT" in has else None,
             "gre_ethertype": pkt.gre_proto if "GRE" in has else None}
     if ip:
@@ -175,8 +177,9 @@ def test_filters_match_what_tcpdump_matches(tmp_path, link_type):
     chosen = list(of_link_type(link_type))
     file = pcap(chosen, link_type)
     (tmp_path / "file").write_bytes(file)
-    for expr in ("ip", "ip6", "tcp", "udp port 53", "icmp or icmp6", "not ip", "tcp[tcpflags] & tcp-syn != 0", "len > 70",
-                 "src host 10.0.0.1", "ip6 host 2001:db8::2", "ip[6:2] & 0x1fff != 0", "sctp or ip proto 47"):
+    for expr in ("ip", "ip6", "tcp", "udp port 53", "icmp or icmp6", "not ip", "tcp[tcpflags] & tcp-syn != 0",
+                 "len > 70", "src host 10.0.0.1", "ip6 host 2001:db8::2", "ip[6:2] & 0x1fff != 0",
+                 "sctp or ip proto 47"):
         theirs = {line.split(".")[0] for line in tcpdump(tmp_path / "file", expr).splitlines() if line[0].isdigit()}
         ours = {line.split(" ")[0] for line in dump(file, "line", expr).splitlines()}
         assert ours == theirs, expr
@@ -187,4 +190,5 @@ def test_where_the_file_ends_too_early():
     file = pcap(whole())
     done = subprocess.run([RUNNER, "line"], input=file[:-1], capture_output=True, timeout=60)
     assert done.returncode == 1 and len(done.stdout.splitlines()) == len(packets.SHAPES) - 1
-    assert re.fullmatch(rb"the file is cut off at byte \d+, in the middle of a packet that begins at byte \d+\n", done.stderr)
+    assert re.fullmatch(rb"the file is cut off at byte \d+, in the middle of a packet that begins at byte \d+\n",
+                        done.stderr)

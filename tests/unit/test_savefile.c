@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Capture files, put together byte by byte in either byte order, and those of lib/pcapng.c. */
+#include <errno.h>
 #include <fcntl.h>
 
 #include "pcapng.h"
@@ -802,16 +803,17 @@ static void what_our_writer_wrote(void **state)
 
 static int calls;
 
-static void count_call(void *arg)
+static bool count_call(void *arg)
 {
-	calls += *(int *)arg;
+	return ++calls == *(int *)arg;
 }
 
 /* A pipe gives what it has; the caller is told before each wait. */
 static void from_a_pipe(void **state)
 {
-	int ends[2], one = 1;
+	int ends[2], never = -1;
 
+	calls = 0;
 	pcap(false, 0xa1b2c3d4, 1);
 	record(1, 0, "abc", 3);
 	record(2, 0, "defg", 4);
@@ -819,7 +821,7 @@ static void from_a_pipe(void **state)
 	assert_int_equal(write(ends[1], made, 43), 43);
 	f = bk_savefile_open(ends[0], &why);
 	assert_non_null(f);
-	bk_savefile_before_read(f, count_call, &one);
+	bk_savefile_before_read(f, count_call, &never);
 	assert_next("abc", 3, 1, 1000000000);
 	assert_int_equal(calls, 0); /* it was there already */
 	assert_int_equal(write(ends[1], made + 43, 5), 5);
@@ -830,6 +832,27 @@ static void from_a_pipe(void **state)
 	assert_end();
 	assert_int_equal(calls, 2);
 	close(ends[0]);
+}
+
+/* Whoever is told to end need not wait for what may never come. */
+static void reading_can_be_ended(void **state)
+{
+	int ends[2], second = 2;
+
+	calls = 0;
+	pcap(false, 0xa1b2c3d4, 1);
+	record(1, 0, "abc", 3);
+	assert_int_equal(pipe(ends), 0);
+	assert_int_equal(write(ends[1], made, 24), 24);
+	f = bk_savefile_open(ends[0], &why);
+	assert_non_null(f);
+	bk_savefile_before_read(f, count_call, &second);
+	assert_int_equal(write(ends[1], made + 24, n - 24), n - 24);
+	assert_next("abc", 3, 1, 1000000000);
+	assert_int_equal(bk_savefile_next(f, &p), -EINTR);
+	assert_int_equal(bk_savefile_next(f, &p), -EINTR);
+	close(ends[0]);
+	close(ends[1]);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, clear, clear)
@@ -859,6 +882,7 @@ int main(void)
 		TEST(too_many_interfaces),
 		TEST(what_our_writer_wrote),
 		TEST(from_a_pipe),
+		TEST(reading_can_be_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

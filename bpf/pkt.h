@@ -8,7 +8,8 @@
  * - with PKT_DIRECT defined before this file is included, the packet that a program at XDP or tc was
  *   called for, through the pointers of its context: headers are read in place, and only the bytes that
  *   are wanted. What of it is not in one piece (the fragments of a multi-buffer frame at XDP, the paged
- *   part of an skb at tc) is behind the end, as if it had been cut off.
+ *   part of an skb at tc) is behind the end, as if it had been cut off. At tc the outermost VLAN tag may
+ *   not be among the bytes, but in the context.
  *
  * What is cut off is PKT_TRUNCATED, what contradicts itself PKT_MALFORMED, and fields are valid only
  * where the flags say so.

@@ -14,19 +14,20 @@ import struct
 
 logging.getLogger("scapy").setLevel(logging.ERROR)      # that there are no routes
 
-# not scapy.all: what else is loaded must not matter
-from scapy.layers.inet import ICMP, IP, TCP, UDP, IPOption_EOL, IPOption_NOP, IPOption_RR, IPOption_Timestamp   # noqa
-from scapy.layers.inet6 import (HBHOptUnknown, ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6MLReport2,   # noqa
-                                ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA, ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6,
-                                IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop, IPv6ExtHdrRouting,
-                                IPv6ExtHdrSegmentRouting, Jumbo, PadN, RouterAlert)
-from scapy.layers.l2 import ARP, GRE, GRE_PPTP, LLC, STP, Dot1AD, Dot1Q, Dot3, Ether    # noqa
-from scapy.layers.sctp import SCTP, SCTPChunkData, SCTPChunkInit    # noqa
-from scapy.packet import Padding, Raw, bind_layers      # noqa
-from scapy.layers.ipsec import AH, ESP      # noqa
-from scapy.contrib.mpls import MPLS     # noqa
+# Not scapy.all: what else is loaded must not matter.
+from scapy.contrib.mpls import MPLS  # noqa: E402
+from scapy.layers.inet import (  # noqa: E402
+    ICMP, IP, TCP, UDP, IPOption_EOL, IPOption_NOP, IPOption_RR, IPOption_Timestamp)
+from scapy.layers.inet6 import (  # noqa: E402
+    HBHOptUnknown, ICMPv6DestUnreach, ICMPv6EchoRequest, ICMPv6MLReport2, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA,
+    ICMPv6PacketTooBig, ICMPv6TimeExceeded, IPv6, IPv6ExtHdrDestOpt, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop,
+    IPv6ExtHdrRouting, IPv6ExtHdrSegmentRouting, Jumbo, PadN, RouterAlert)
+from scapy.layers.ipsec import AH, ESP  # noqa: E402
+from scapy.layers.l2 import ARP, GRE, GRE_PPTP, LLC, STP, Dot1AD, Dot1Q, Dot3, Ether  # noqa: E402
+from scapy.layers.sctp import SCTP, SCTPChunkData, SCTPChunkInit  # noqa: E402
+from scapy.packet import Padding, Raw, bind_layers  # noqa: E402
 
-# scapy follows it to IP only
+# Scapy itself follows it to IP only.
 for upper, number in (TCP, 6), (UDP, 17), (SCTP, 132), (IPv6ExtHdrDestOpt, 60):
     bind_layers(AH, upper, nh=number)
 
@@ -86,7 +87,8 @@ def headers(data):
 
 # ---- what has to be found ----
 
-EXTENSIONS = (IPv6ExtHdrHopByHop, IPv6ExtHdrDestOpt, IPv6ExtHdrRouting, IPv6ExtHdrSegmentRouting, IPv6ExtHdrFragment, AH)
+EXTENSIONS = (IPv6ExtHdrHopByHop, IPv6ExtHdrDestOpt, IPv6ExtHdrRouting, IPv6ExtHdrSegmentRouting,
+              IPv6ExtHdrFragment, AH)
 EXTENSION_NUMBERS = 0, 60, 43, 44, 51
 EXTENSIONS_MOST = 8
 UNKNOWN = 1 << 30       # length
@@ -112,8 +114,7 @@ class Model:
 
     def link(self):
         ether = self.found.pop(0)
-        if not self.n >= 14:
-            self.flags.add("TRUNCATED")
+        if not self.has(ether):
             return
         self.flags.add("MAC")
         if self.want & WANT_MAC:
@@ -270,10 +271,10 @@ class Model:
 
     def udp(self, head, length):
         if self.ports(head) and self.has(head):
-            if head.value["len"] > length:
-                self.flags.add("MALFORMED")
+            if 8 <= head.value["len"] <= length:
+                self.payload(8, head.value["len"])
             else:
-                self.payload(8, head.value["len"]) if head.value["len"] >= 8 else self.flags.add("MALFORMED")
+                self.flags.add("MALFORMED")
 
     def sctp(self, head, length):
         if self.ports(head):
@@ -386,8 +387,10 @@ def make_shapes():
     # no network header
     s("unknown type", but(L2, type=0x1234) / data(46))
     s("Ethernet header alone", but(L2, type=0x9999))
-    s("LLDP", but(L2, dst="01:80:c2:00:00:0e", type=0x88cc) / Raw(bytes.fromhex("0207040200000000010403050065060200780000")))
-    s("STP", Dot3(dst="01:80:c2:00:00:00", src="02:00:00:00:ff:02") / LLC(dsap=0x42, ssap=0x42, ctrl=3) / STP() / data(8))
+    s("LLDP", but(L2, dst="01:80:c2:00:00:0e", type=0x88cc)
+      / Raw(bytes.fromhex("0207040200000000010403050065060200780000")))
+    s("STP", Dot3(dst="01:80:c2:00:00:00", src="02:00:00:00:ff:02")
+      / LLC(dsap=0x42, ssap=0x42, ctrl=3) / STP() / data(8))
     s("length zero", Dot3(dst="01:80:c2:00:00:00", src="02:00:00:00:ff:02", len=0) / data(46))
     s("largest length", but(L2, type=0x5ff) / data(20))
     s("smallest type", but(L2, type=0x600) / data(20))
@@ -397,7 +400,8 @@ def make_shapes():
     s("all zeros", Raw(bytes(130)))
     # ARP
     s("ARP request", L2 / ARP(op=1, hwsrc="02:00:00:00:ff:02", psrc="10.0.0.2", pdst="10.0.0.1") / data(18))
-    s("ARP reply", L2 / ARP(op=2, hwsrc="02:00:00:00:ff:02", psrc="10.0.0.2", hwdst="02:00:00:00:00:01", pdst="10.0.0.1"))
+    s("ARP reply",
+      L2 / ARP(op=2, hwsrc="02:00:00:00:ff:02", psrc="10.0.0.2", hwdst="02:00:00:00:00:01", pdst="10.0.0.1"))
     s("ARP announcement", but(L2, dst="ff:ff:ff:ff:ff:ff") / ARP(op=1, psrc="10.0.0.2", pdst="10.0.0.2"))
     s("RARP's operation", L2 / ARP(op=3, psrc="0.0.0.0", pdst="0.0.0.0"))
     s("ARP of InfiniBand", L2 / ARP(op=1, psrc="10.0.0.2", pdst="10.0.0.1"), at_14=b"\0\x20")
@@ -443,11 +447,14 @@ def make_shapes():
     s("ICMPv6 packet too big", L6 / ICMPv6PacketTooBig(mtu=1280) / IPv6() / DNS)
     s("ICMPv6 unreachable", L6 / ICMPv6DestUnreach(code=4) / IPv6() / DNS)
     s("ICMPv6 time exceeded", L6 / ICMPv6TimeExceeded(code=0) / IPv6() / DNS)
-    s("MLD report behind hop-by-hop", L6 / IPv6ExtHdrHopByHop(options=[RouterAlert(), PadN(optdata=b"")]) / ICMPv6MLReport2())
+    s("MLD report behind hop-by-hop",
+      L6 / IPv6ExtHdrHopByHop(options=[RouterAlert(), PadN(optdata=b"")]) / ICMPv6MLReport2())
     # SCTP and tunnels
-    s("SCTP4 INIT", L4 / SCTP(sport=2905, dport=36412, tag=0) / SCTPChunkInit(init_tag=23, n_out_streams=5, n_in_streams=5))
+    s("SCTP4 INIT",
+      L4 / SCTP(sport=2905, dport=36412, tag=0) / SCTPChunkInit(init_tag=23, n_out_streams=5, n_in_streams=5))
     s("SCTP4 DATA", with_options(8) / SCTP(sport=36412, dport=2905, tag=7) / SCTPChunkData(data=b"payload"))
-    s("SCTP6 DATA behind options", L6 / IPv6ExtHdrDestOpt() / SCTP(sport=36412, dport=2905, tag=7) / SCTPChunkData(data=b"x"))
+    s("SCTP6 DATA behind options",
+      L6 / IPv6ExtHdrDestOpt() / SCTP(sport=36412, dport=2905, tag=7) / SCTPChunkData(data=b"x"))
     s("SCTP4 too short", L4 / SCTP(sport=1, dport=2, tag=7), at_16=b"\0\x1f")
     s("GRE4", L4 / GRE(proto=0x800) / IP(src="10.1.0.1", dst="10.1.0.2") / DNS)
     s("GRE4 key", L4 / GRE(proto=0x6558, key_present=1, key=23) / L2 / IP() / DNS)
@@ -458,7 +465,8 @@ def make_shapes():
     s("GRE4 word too many", L4 / GRE(proto=0x800, key_present=1, key=23), at_16=b"\0\x18")
     s("GRE6", L6 / GRE(proto=0x800, seqnum_present=1, sequence_number=1) / IP() / DNS)
     s("PPTP", L4 / GRE_PPTP(call_id=23, seqnum_present=1, sequence_number=1, acknum_present=1, ack_number=1) / data(30))
-    s("PPTP acknowledgement", L4 / GRE_PPTP(call_id=23, seqnum_present=0, acknum_present=1, ack_number=1, payload_len=0))
+    s("PPTP acknowledgement",
+      L4 / GRE_PPTP(call_id=23, seqnum_present=0, acknum_present=1, ack_number=1, payload_len=0))
     s("IP in IP", L4 / IP(src="10.1.0.1", dst="10.1.0.2") / DNS)
     s("IPv6 in IP", L4 / IPv6(src="2001:db8::1", dst="2001:db8::2") / SYN)
     # IPv4
@@ -500,7 +508,8 @@ def make_shapes():
     s("IP6 first fragment, UDP", L6 / IPv6ExtHdrFragment(m=1, id=23) / UDP(sport=53, dport=65535, len=3008) / data(64))
     s("IP6 first fragment, TCP", L6 / IPv6ExtHdrFragment(m=1, id=23) / DATA / data(64))
     s("IP6 middle fragment", L6 / IPv6ExtHdrFragment(m=1, offset=185, nh=17, id=23) / data(64))
-    s("IP6 last fragment behind hop-by-hop", L6 / IPv6ExtHdrHopByHop() / IPv6ExtHdrFragment(offset=8191, nh=6, id=23) / data(64))
+    s("IP6 last fragment behind hop-by-hop",
+      L6 / IPv6ExtHdrHopByHop() / IPv6ExtHdrFragment(offset=8191, nh=6, id=23) / data(64))
     s("IP6 later fragment, destination options", L6 / IPv6ExtHdrFragment(offset=1, nh=60, id=23) / data(64))
     s("IP6 atomic fragment", L6 / IPv6ExtHdrFragment(id=23) / SYN / data(9))
     s("IP6 atomic fragment, reserved bits", L6 / IPv6ExtHdrFragment(id=23, res1=255, res2=3) / DNS / data(9))
@@ -508,7 +517,8 @@ def make_shapes():
     s("IP6 fragment of a fragment", L6 / IPv6ExtHdrFragment(m=1, id=23) / IPv6ExtHdrFragment(m=1, id=24) / SYN)
     s("IP6 jumbogram", L6 / IPv6ExtHdrHopByHop(options=[Jumbo(jumboplen=70000)]) / DATA / data(64), at_18=b"\0\0")
     s("IP6 version 4", L6 / SYN, at_14=b"\x45")
-    s("IP6 shorter than its headers", L6 / IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0" * 12)]) / SYN, at_18=b"\0\x0f")
+    s("IP6 shorter than its headers",
+      L6 / IPv6ExtHdrHopByHop(options=[PadN(optdata=b"\0" * 12)]) / SYN, at_18=b"\0\x0f")
     s("IP6 UDP in padding", L6 / DNS, at_18=b"\0\x07")
     # VLAN
     s("VLAN, UDP4", L2 / Dot1Q(vlan=5, prio=1) / L4[IP] / DNS / data(5))
@@ -520,7 +530,8 @@ def make_shapes():
     s("VLAN and nothing", but(L2, type=0x8100))
     s("two VLANs", L2 / Dot1Q(vlan=5) / Dot1Q(vlan=6) / L4[IP] / DATA / data(20))
     s("QinQ, ICMPv6", but(L2, type=0x88a8) / Dot1AD(vlan=100) / Dot1Q(vlan=200) / L6[IPv6] / ICMPv6EchoRequest())
-    s("QinQ, ARP", but(L2, type=0x88a8) / Dot1AD(vlan=100) / Dot1Q(vlan=200) / ARP(op=2, psrc="10.0.0.2", pdst="10.0.0.1"))
+    s("QinQ, ARP", but(L2, type=0x88a8) / Dot1AD(vlan=100) / Dot1Q(vlan=200)
+      / ARP(op=2, psrc="10.0.0.2", pdst="10.0.0.1"))
     s("QinQ, fragment", but(L2, type=0x88a8) / Dot1AD(vlan=1) / Dot1Q(vlan=2) / fragment(1, proto=17)[IP] / data(30))
     s("QinQ in QinQ", but(L2, type=0x88a8) / Dot1AD(vlan=1, type=0x88a8) / Dot1AD(vlan=2) / L4[IP] / ICMP())
     s("three VLANs", L2 / Dot1Q(vlan=1) / Dot1Q(vlan=2) / Dot1Q(vlan=3) / L4[IP] / DNS)

@@ -57,7 +57,7 @@ struct bk_savefile {
 	uint64_t block_at; /* where the block or record begins */
 	size_t in_at, in_n;
 	uint8_t in[65536];
-	/* the body of a block or the bytes of a packet, with room for a NUL */
+	/* the body of a block or the bytes of a packet */
 	uint8_t *body;
 	size_t room;
 	/* pcap */
@@ -148,11 +148,11 @@ static int take_all(struct bk_savefile *f, void *to, size_t n)
 /* All n bytes to f->body. */
 static int take_body(struct bk_savefile *f, size_t n)
 {
-	if (n + 1 > f->room) {
+	if (n > f->room || !f->body) {
 		size_t room = f->room ? f->room : 4096;
 		uint8_t *body;
 
-		while (room < n + 1)
+		while (room < n)
 			room *= 2;
 		body = realloc(f->body, room);
 		if (!body)

@@ -2,10 +2,17 @@
 /*
  * The one packet parser, compiled for programs and for user space.
  *
- * It copies each header out of its source with pkt_load() and never follows a pointer into the
- * packet, so the same lines serve a buffer in user space and kernel memory behind an skb. Every
- * load is checked against the length; what is cut off is PKT_TRUNCATED, what contradicts itself
- * PKT_MALFORMED, and fields are valid only where the flags say so.
+ * Each header comes from its source by pkt_load(), which checks it against the end, so the same lines
+ * serve
+ * - a buffer in user space, and kernel memory behind an skb: headers are copied out of it;
+ * - with PKT_DIRECT defined before this file is included, the packet that a program at XDP or tc was
+ *   called for, through the pointers of its context: headers are read in place, and only the bytes that
+ *   are wanted. What of it is not in one piece (the fragments of a multi-buffer frame at XDP, the paged
+ *   part of an skb at tc) is behind the end, as if it had been cut off. At tc the outermost VLAN tag may
+ *   not be among the bytes, but in the context.
+ *
+ * What is cut off is PKT_TRUNCATED, what contradicts itself PKT_MALFORMED, and fields are valid only
+ * where the flags say so.
  *
  * Formats: IEEE 802.3, 802.1Q, 802.1ad; RFC 791, 8200, 4302, 826, 792, 4443, 9293, 768, 9260, 2784, 2890,
  * 1701, 2637.
@@ -98,42 +105,93 @@ enum { PKT_WANT_MAC = 1, PKT_WANT_ADDR = 2, PKT_WANT_L4 = 4, PKT_WANT_GRE = 8, P
 
 _Static_assert(sizeof(struct pkt) % 8 == 0, "whole words, see bk_zero()");
 
+#ifdef __bpf__
+#define PKT_INLINE static __always_inline
+#define pkt_hide(x) bk_hide(x)
+#define pkt_be16(p) bpf_ntohs(*(const u16 *)(p))
+#define pkt_be32(p) bpf_ntohl(*(const u32 *)(p))
+#else
+#include <stdbool.h>
+#include <string.h>
+#define PKT_INLINE static inline
+#define pkt_hide(x) ((void)0)
+#define pkt_be16(p) ((unsigned short)((p)[0] << 8 | (p)[1]))
+#define pkt_be32(p) ((unsigned int)(p)[0] << 24 | (p)[1] << 16 | (p)[2] << 8 | (p)[3])
+#endif
+
+#ifdef PKT_DIRECT
+
+/* Of a context: { (void *)(long)ctx->data, (void *)(long)ctx->data_end } */
+struct pkt_src {
+	const void *data, *end;
+};
+
+#define PKT_HEADER(h, most) const unsigned char *h
+/* In words, though they are not aligned: the processors that bpfkit runs on do not mind. */
+#define pkt_copy(dst, n, src) __builtin_memcpy((dst), (const u64 *)(src), (n))
+/*
+ * As bk_forget(), but not volatile: it vanishes with what nobody uses. The difference of two pointers is a number of
+ * which the verifier knows nothing; to take it needs CAP_PERFMON.
+ */
+#define pkt_forget(x, s)								\
+	({										\
+		u64 __x = (x);								\
+		asm("%0 ^= %1\n%0 ^= %1" : "+r"(__x) : "r"((u64)((s)->end - (s)->data)));	\
+		(x) = __x;								\
+	})
+#define pkt_forget_start(p, s) pkt_forget((p)->flags, s)
+
+/* Lets h point to the n bytes, a constant, at offset off; false where the source ends before. */
+#define pkt_load(s, off, h, n) pkt_point(s, off, &(h), n)
+
+PKT_INLINE bool pkt_point(const struct pkt_src *s, unsigned int off, const unsigned char **h, unsigned int n)
+{
+	/* no headers are longer, but the verifier does not know that */
+	const unsigned char *p = (const unsigned char *)s->data + (off & 0x7fff);
+
+	/* what was compared with the end must be what is read through: the compiler may not make two of it */
+	if (!__builtin_constant_p(off))
+		bk_hide(p);
+	if (p + n > (const unsigned char *)s->end)
+		return false;
+	*h = p;
+	return true;
+}
+
+#else
+
 struct pkt_src {
 	const void *data;
 	unsigned int len; /* bytes that are there */
 };
 
+#define PKT_HEADER(h, most) unsigned char h[most] PKT_ALIGNED
+
 #ifdef __bpf__
-#define PKT_INLINE static __always_inline
-#define pkt_copy(dst, n, src) bk_read((dst), (n), (src))
+#define pkt_read(dst, n, src) bk_read((dst), (n), (src))
 #define pkt_forget(x, s) bk_forget(x, (s)->len)
 /* What decides of which kind a packet is. */
 #define pkt_forget_start(p, s) bk_forget(*(u64 *)(p), (unsigned long)(s)->data)
-#define pkt_hide(x) bk_hide(x)
 /* Calculated: a comparison would tell the verifier how long the source is, which makes states differ. */
 #define pkt_less(a, b) bk_less(a, b)
 #else
-#include <stdbool.h>
-#include <string.h>
-#define PKT_INLINE static inline
-#define pkt_copy(dst, n, src) memcpy((dst), (src), (n))
+#define pkt_read(dst, n, src) memcpy((dst), (src), (n))
 #define pkt_forget(x, s) ((void)0)
 #define pkt_forget_start(p, s) ((void)0)
-#define pkt_hide(x) ((void)0)
 #define pkt_less(a, b) ((a) < (b))
 #endif
+#define pkt_copy(dst, n, src) __builtin_memcpy((dst), (src), (n))
 
-#define pkt_be16(p) ((unsigned short)((p)[0] << 8 | (p)[1]))
-#define pkt_be32(p) ((unsigned int)(p)[0] << 24 | (p)[1] << 16 | (p)[2] << 8 | (p)[3])
-
-/* Copies n bytes, a constant, from offset off; false where the source ends before. */
-PKT_INLINE bool pkt_load(const struct pkt_src *s, unsigned int off, void *dst, unsigned int n)
+/* Copies n bytes, a constant, from offset off to h; false where the source ends before. */
+PKT_INLINE bool pkt_load(const struct pkt_src *s, unsigned int off, void *h, unsigned int n)
 {
 	if (pkt_less(s->len, off + n))
 		return false;
-	pkt_copy(dst, n, (const char *)s->data + off);
+	pkt_read(h, n, (const char *)s->data + off);
 	return true;
 }
+
+#endif
 
 /* The shortest header of each transport that is looked into; 0: of another one. */
 static const unsigned char pkt_l4_least[256] = {
@@ -154,7 +212,7 @@ PKT_INLINE void pkt_payload(unsigned int len, unsigned int l4_len, struct pkt *p
 
 PKT_INLINE void pkt_udp(const struct pkt_src *s, unsigned int off, unsigned int l4_len, struct pkt *p)
 {
-	unsigned char h[8] PKT_ALIGNED;
+	PKT_HEADER(h, 8);
 	unsigned int len;
 
 	if (!pkt_load(s, off + 4, h, 4)) {
@@ -170,7 +228,7 @@ PKT_INLINE void pkt_udp(const struct pkt_src *s, unsigned int off, unsigned int 
 
 PKT_INLINE void pkt_tcp(const struct pkt_src *s, unsigned int off, unsigned int l4_len, struct pkt *p)
 {
-	unsigned char h[16] PKT_ALIGNED;
+	PKT_HEADER(h, 16);
 	unsigned int len;
 
 	/* as far as the flags; the rest may be cut off without harm */
@@ -221,7 +279,7 @@ PKT_INLINE void pkt_gre(unsigned int bits, unsigned int proto, unsigned int l4_l
 PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int want, unsigned int l4_len,
 		       struct pkt *p)
 {
-	unsigned char h[8] PKT_ALIGNED;
+	PKT_HEADER(h, 8);
 
 	pkt_forget_start(p, s);
 	pkt_forget(l4_len, s);
@@ -274,7 +332,7 @@ PKT_INLINE void pkt_l4(const struct pkt_src *s, unsigned int off, unsigned int w
 PKT_INLINE bool pkt_ipv4(const struct pkt_src *s, unsigned int *off, unsigned int want, unsigned int *l4_len,
 			 struct pkt *p)
 {
-	unsigned char h[24] PKT_ALIGNED;
+	PKT_HEADER(h, 24);
 	unsigned int ihl, len, frag;
 
 	if (!pkt_load(s, *off, h, 20)) {
@@ -290,8 +348,8 @@ PKT_INLINE bool pkt_ipv4(const struct pkt_src *s, unsigned int *off, unsigned in
 	p->flags |= PKT_V4;
 	p->l4_proto = h[9];
 	if (want & PKT_WANT_ADDR) {
-		__builtin_memcpy(p->src, h + 12, 4);
-		__builtin_memcpy(p->dst, h + 16, 4);
+		pkt_copy(p->src, 4, h + 12);
+		pkt_copy(p->dst, 4, h + 16);
 	}
 	frag = pkt_be16(h + 6);
 	p->frag_off = (frag & 0x1fff) * 8;
@@ -335,7 +393,7 @@ static const unsigned char pkt_ext[256] = {
 PKT_INLINE unsigned long long pkt_ipv6_ext(const struct pkt_src *s, unsigned int off, unsigned char next)
 {
 	unsigned long long flags = 0, frag = 0, kind, is_frag;
-	unsigned char e[8] PKT_ALIGNED;
+	PKT_HEADER(e, 8);
 
 #ifdef __bpf__
 #pragma clang loop unroll(disable)
@@ -369,7 +427,7 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 			 struct pkt *p)
 {
 	unsigned int len, off = *at, start = off + 40;
-	unsigned char h[40] PKT_ALIGNED;
+	PKT_HEADER(h, 40);
 	unsigned char next;
 
 	if (!pkt_load(s, off, h, 40)) {
@@ -384,8 +442,8 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 	len = pkt_be16(h + 4);
 	next = h[6];
 	if (want & PKT_WANT_ADDR) {
-		__builtin_memcpy(p->src, h + 8, 16);
-		__builtin_memcpy(p->dst, h + 24, 16);
+		pkt_copy(p->src, 16, h + 8);
+		pkt_copy(p->dst, 16, h + 24);
 	}
 	off = start;
 	if (pkt_ext[next]) {
@@ -416,7 +474,7 @@ PKT_INLINE bool pkt_ipv6(const struct pkt_src *s, unsigned int *at, unsigned int
 PKT_INLINE void pkt_parse_l3(const struct pkt_src *s, unsigned int off, unsigned int eth_proto,
 			     unsigned int want, struct pkt *p)
 {
-	unsigned char h[32] PKT_ALIGNED;
+	PKT_HEADER(h, 32);
 	unsigned int l4_len = 0;
 	bool l4 = false;
 
@@ -447,8 +505,8 @@ PKT_INLINE void pkt_parse_l3(const struct pkt_src *s, unsigned int off, unsigned
 		}
 		p->flags |= PKT_ARP;
 		if (want & PKT_WANT_ADDR) {
-			__builtin_memcpy(p->src, h + 6, 4);
-			__builtin_memcpy(p->dst, h + 16, 4);
+			pkt_copy(p->src, 4, h + 6);
+			pkt_copy(p->dst, 4, h + 16);
 		}
 		break;
 	}
@@ -463,7 +521,7 @@ PKT_INLINE void pkt_parse_l3(const struct pkt_src *s, unsigned int off, unsigned
 PKT_INLINE bool pkt_parse_l2(const struct pkt_src *s, unsigned int want, unsigned int *at, unsigned int *eth_proto,
 			     struct pkt *p)
 {
-	unsigned char h[16] PKT_ALIGNED;
+	PKT_HEADER(h, 16);
 	unsigned int off = 14, proto;
 
 	if (!pkt_load(s, 0, h, 14)) {
@@ -472,8 +530,8 @@ PKT_INLINE bool pkt_parse_l2(const struct pkt_src *s, unsigned int want, unsigne
 	}
 	p->flags |= PKT_MAC;
 	if (want & PKT_WANT_MAC) {
-		__builtin_memcpy(p->dmac, h, 6);
-		__builtin_memcpy(p->smac, h + 6, 6);
+		pkt_copy(p->dmac, 6, h);
+		pkt_copy(p->smac, 6, h + 6);
 	}
 	proto = pkt_be16(h + 12);
 #ifdef __bpf__

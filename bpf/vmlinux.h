@@ -41,13 +41,6 @@ enum {
 #undef UAPI
 };
 
-/* what XDP programs are given: of the user API, the verifier puts the kernel's own in place of it */
-struct xdp_md {
-	u32 data, data_end, data_meta;
-	u32 ingress_ifindex, rx_queue_index;
-	u32 egress_ifindex;
-};
-
 #pragma clang attribute push (__attribute__((preserve_access_index)), apply_to = record)
 
 /* ---- what programs can call ---- */
@@ -367,6 +360,20 @@ struct sock {
 struct skb_shared_info {
 	u8 nr_frags;
 	unsigned short gso_segs;
+	unsigned int xdp_frags_size; /* from 5.18 */
+};
+
+/* a frame that an XDP program is given */
+struct xdp_rxq_info {
+	struct net_device *dev;
+	u32 queue_index;
+};
+
+struct xdp_buff {
+	void *data, *data_end, *data_hard_start;
+	struct xdp_rxq_info *rxq;
+	u32 frame_sz;
+	u32 flags; /* from 5.18 */
 };
 
 struct sk_buff {
@@ -405,4 +412,15 @@ struct trace_event_raw_kfree_skb {
 };
 
 #pragma clang attribute pop
+
+/* ---- contexts of programs, of the user API: they are the same everywhere ---- */
+
+struct xdp_md {
+	__u32 data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex;
+};
+
+struct __sk_buff {
+	__u32 len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto, priority;
+	__u32 ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, data, data_end;
+};
 #endif

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/if_packet.h>
 #include <net/if.h>
-#include <net/if_arp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -953,16 +952,16 @@ static void decode(struct drop *d)
 
 enum {
 	INTERFACES = 4096, /* that are told apart */
-	SNAPLEN = NETMON_BYTES + BK_SLL_LEN,
 	MACS_LEN = 12, /* of an Ethernet header: what is in front of the tags */
 	TAG_LEN = 4,
+	TYPE_LEN = 2, /* behind the tags */
+	SNAPLEN = NETMON_BYTES + MACS_LEN + TAG_LEN + TYPE_LEN,
 };
 
-/* All interfaces that the file has, by name, namespace and link type, in a hash half of which is empty. */
+/* All interfaces that the file has, by name and namespace, in a hash half of which is empty. */
 static struct interface {
 	uint32_t number; /* 0: an empty place */
 	uint32_t netns;
-	uint16_t link_type;
 	char name[16];
 } interfaces[2 * INTERFACES];
 static uint32_t ninterfaces;
@@ -986,41 +985,38 @@ static void put_interface(struct bk_out *o, const struct interface *i, const str
 {
 	char text[128], *p = text, *end = text + sizeof(text);
 	struct bk_pcapng_interface pcapng = {
-		.name = i->name, .description = text, .link_type = i->link_type, .snaplen = SNAPLEN
+		.name = i->name, .description = text, .link_type = BK_LINK_ETHERNET, .snaplen = SNAPLEN
 	};
 
 	*p = 0;
 	if (i->netns)
-		p = add(add(p, end, "network namespace "), end, d->netns_name);
-	if (i->link_type != BK_LINK_ETHERNET)
-		add(p, end, p == text ? "no link header" : ", no link header");
+		add(add(p, end, "network namespace "), end, d->netns_name);
 	bk_pcapng_put_interface(o, &pcapng);
 }
 
 static struct interface *find_interface(const struct interface *key)
 {
 	const unsigned char *name = (const unsigned char *)key->name;
-	uint32_t hash = key->netns * 31 + key->link_type;
+	uint32_t hash = key->netns * 31;
 	struct interface *i;
 
 	for (size_t c = 0; c < sizeof(key->name); c++)
 		hash = (hash ^ name[c]) * 16777619; /* FNV */
 	for (;; hash++) {
 		i = &interfaces[hash % ARRAY_LEN(interfaces)];
-		if (!i->number || (i->netns == key->netns && i->link_type == key->link_type &&
-				   !memcmp(i->name, key->name, sizeof(i->name))))
+		if (!i->number ||
+		    (i->netns == key->netns && !memcmp(i->name, key->name, sizeof(i->name))))
 			return i;
 	}
 }
 
 /*
  * The number of the drop's interface, which is written to the file first if it is new. Where there are too many
- * there is one without a name for each link type; false.
+ * there is one without a name; false.
  */
-static bool interface_number(struct bk_out *o, const struct drop *d, uint16_t link_type,
-			     uint32_t *number)
+static bool interface_number(struct bk_out *o, const struct drop *d, uint32_t *number)
 {
-	struct interface key = { .netns = d->netns, .link_type = link_type }, *i;
+	struct interface key = { .netns = d->netns }, *i;
 	bool fits;
 
 	if (d->has & H_IFNAME)
@@ -1030,7 +1026,7 @@ static bool interface_number(struct bk_out *o, const struct drop *d, uint16_t li
 	i = find_interface(&key);
 	fits = i->number || ninterfaces < INTERFACES;
 	if (!fits) {
-		key = (struct interface){ .link_type = link_type };
+		key = (struct interface){ 0 };
 		i = find_interface(&key);
 	}
 	if (!i->number) {
@@ -1054,6 +1050,8 @@ static void comment(const struct drop *d, bool named, bool tagged, char *p, char
 	if (d->has & H_REASON)
 		p = add(add(add(p, end, "reason: "), end, d->reason), end, ", ");
 	p = add(add(p, end, "location: "), end, d->location);
+	if (d->e->kind == NETMON_L3)
+		p = add(p, end, ", link header: made up");
 	if (!named && d->has & H_IFNAME)
 		p = add(add(p, end, ", interface: "), end, d->ifname);
 	if (d->e->vlan_proto && !tagged) {
@@ -1100,53 +1098,54 @@ static uint32_t tagged_frame(const struct netmon_event *e, uint8_t *to)
 	return tag;
 }
 
-/* Without an Ethernet header only IP can stand alone: else the ethertype has to be told. */
-static uint32_t cooked(const struct netmon_event *e, uint8_t *to)
+/*
+ * A packet without a link header gets one, with addresses that are zero: what reads a file by libpcap wants one link
+ * type for all of it. Returns how much was added.
+ */
+static uint32_t made_up_frame(const struct netmon_event *e, uint8_t *to)
 {
-	memset(to, 0, BK_SLL_LEN);
-	put_be16(to, e->pkt_type <= PACKET_OUTGOING ? e->pkt_type : PACKET_HOST);
-	put_be16(to + 2, ARPHRD_VOID);
-	put_be16(to + 14, e->protocol);
-	memcpy(to + BK_SLL_LEN, e->bytes, e->cap_len);
-	return BK_SLL_LEN;
+	uint8_t *p = to + MACS_LEN;
+
+	memset(to, 0, MACS_LEN);
+	if (e->vlan_proto) {
+		put_be16(p, e->vlan_proto);
+		put_be16(p + 2, e->vlan_tci);
+		p += TAG_LEN;
+	}
+	put_be16(p, e->protocol);
+	p += TYPE_LEN;
+	memcpy(p, e->bytes, e->cap_len);
+	return p - to;
 }
 
-static bool is_ip(const struct netmon_event *e)
+/* What can stand in a frame of Ethernet; numbers too small for a type are the kernel's own. */
+static bool is_packet(const struct netmon_event *e)
 {
-	unsigned int version = e->cap_len ? e->bytes[0] >> 4 : 0;
-
-	return (e->protocol == PKT_ETH_IPV4 && version == 4) ||
-	       (e->protocol == PKT_ETH_IPV6 && version == 6);
+	return e->kind == NETMON_L2 || (e->kind == NETMON_L3 && e->protocol >= PKT_ETH_MIN);
 }
 
 static void save(struct bk_run *run, const struct drop *d)
 {
 	const struct netmon_event *e = d->e;
-	uint16_t link_type = e->kind == NETMON_L2 ? BK_LINK_ETHERNET :
-			     is_ip(e)             ? BK_LINK_RAW :
-						    BK_LINK_SLL;
-	uint32_t more = 0;
 	uint8_t frame[SNAPLEN];
 	char text[512];
 	struct bk_pcapng_packet p = { .time = bk_wall(e->time),
-				      .data = link_type == BK_LINK_RAW ? e->bytes : frame,
+				      .data = frame,
 				      .comment = text,
 				      .flags = packet_flags(e) };
+	uint32_t more;
 	bool named;
 
-	if (e->kind != NETMON_L2 && e->kind != NETMON_L3) {
+	if (!is_packet(e)) {
 		run->left_out++;
 		st.no_packet++;
 		return;
 	}
-	if (link_type == BK_LINK_ETHERNET)
-		more = tagged_frame(e, frame);
-	else if (link_type == BK_LINK_SLL)
-		more = cooked(e, frame);
+	more = e->kind == NETMON_L2 ? tagged_frame(e, frame) : made_up_frame(e, frame);
 	p.cap_len = e->cap_len + more;
 	p.len = (e->wire_len > e->cap_len ? e->wire_len : e->cap_len) + more;
-	named = interface_number(run->out, d, link_type, &p.interface);
-	comment(d, named, link_type == BK_LINK_ETHERNET && more, text, text + sizeof(text));
+	named = interface_number(run->out, d, &p.interface);
+	comment(d, named, more, text, text + sizeof(text));
 	bk_pcapng_put_packet(run->out, &p);
 	run->printed++;
 }
@@ -1164,8 +1163,8 @@ static void ended(struct bk_run *run)
 		return;
 	bk_pcapng_put_statistics(run->out, &s);
 	if (st.no_packet)
-		bk_note("%llu drops are not in the file: they are no packets (data of sockets), or their headers "
-			"could not be found",
+		bk_note("%llu drops are not in the file: they are no packets of a network (data of sockets), or "
+			"their headers could not be found",
 			(unsigned long long)st.no_packet);
 }
 

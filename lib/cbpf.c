@@ -516,7 +516,7 @@ static bool is_mark(const struct bpf_insn *insn, enum bk_cbpf_kind kind)
 }
 
 /* The compiler may have made several of one row. */
-static int put(const struct bpf_insn *filter, enum bk_cbpf_kind kind, struct bpf_program *prog)
+int bk_cbpf_put_into(const struct bpf_insn *filter, enum bk_cbpf_kind kind, struct bpf_program *prog)
 {
 	size_t n = bpf_program__insn_cnt(prog), rows = 0;
 	struct bpf_insn *insns;
@@ -544,6 +544,6 @@ int bk_cbpf_put(const struct bpf_insn *filter, enum bk_cbpf_kind kind, struct bp
 
 	bpf_object__for_each_program(prog, obj)
 		if (!err && bpf_program__autoload(prog))
-			err = put(filter, kind, prog);
+			err = bk_cbpf_put_into(filter, kind, prog);
 	return err;
 }

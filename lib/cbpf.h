@@ -15,6 +15,7 @@
 
 struct bpf_insn;
 struct bpf_object;
+struct bpf_program;
 
 /* One instruction of classic BPF, as libpcap and the kernel (struct sock_filter) have it. */
 struct bk_cbpf_insn {
@@ -42,8 +43,18 @@ int bk_cbpf_translate(const struct bk_cbpf_insn *code, size_t n, enum bk_cbpf_ki
 int bk_cbpf_make(const char *expr, enum bk_cbpf_kind kind, struct bpf_insn *out, char why[BK_CBPF_WHY]);
 /* Does a filter look at the length of the frame? */
 bool bk_cbpf_has_len(const struct bpf_insn *filter);
-/* Writes a filter into each program that will be loaded, before that; -ENOENT: one has no row of this kind. */
+/* Writes a filter into a program, or into each that will be loaded, before that; -ENOENT: one has no row of this kind. */
+int bk_cbpf_put_into(const struct bpf_insn *filter, enum bk_cbpf_kind kind, struct bpf_program *prog);
 int bk_cbpf_put(const struct bpf_insn *filter, enum bk_cbpf_kind kind, struct bpf_object *obj);
+/*
+ * A filter for user space, of packets from files: compiled for the link type that they have (BK_LINK_ of pcapng.h),
+ * errors as of bk_cbpf_compile(). What is not in the bytes that were captured does not match.
+ */
+struct bk_cbpf_user;
+int bk_cbpf_user_make(const char *expr, int link_type, struct bk_cbpf_user **user, char why[BK_CBPF_WHY]);
+/* data has cap_len bytes, of a packet of len. */
+bool bk_cbpf_user_match(const struct bk_cbpf_user *u, const void *data, uint32_t cap_len, uint32_t len);
+void bk_cbpf_user_free(struct bk_cbpf_user *u); /* NULL is allowed */
 /* The version of libpcap, owned by it, or NULL: built without. */
 const char *bk_cbpf_version(void);
 

@@ -14,15 +14,16 @@ struct dumped {
 	struct pkt_src src;
 	struct pkt p;
 	unsigned int how;
-	uint32_t len;	     /* of the whole packet */
-	uint32_t l3;	     /* where the network header begins */
-	uint32_t l4, l4_len; /* the transport header and its length with all that follows; l4 0: there is none */
-	uint32_t ip_len;     /* of what follows all IP headers, by their word, or PKT_LEN_UNKNOWN */
-	uint32_t missing;    /* bytes that should be there by the word of the IP header, and never were */
+	uint32_t len; /* of the whole packet */
+	uint32_t l3;  /* where the network header begins */
+	uint32_t l4,
+		l4_len; /* the transport header and its length with all that follows; l4 0: there is none */
+	uint32_t ip_len; /* of what follows all IP headers, by their word, or PKT_LEN_UNKNOWN */
+	uint32_t missing; /* bytes that should be there by the word of the IP header, and never were */
 	const uint8_t *cooked; /* the header of that, or NULL */
 	uint16_t link_type;
-	bool known;	  /* the link type is */
-	const char *cut;  /* what is not all there, or NULL */
+	bool known;      /* the link type is */
+	const char *cut; /* what is not all there, or NULL */
 	bool malformed;
 };
 
@@ -88,15 +89,26 @@ static const struct {
 	uint16_t proto;
 	const char *name, *shown;
 } ethertypes[] = {
-	{ PKT_ETH_IPV4, "ip", "IPv4" },     { PKT_ETH_IPV6, "ip6", "IPv6" },
-	{ PKT_ETH_ARP, "arp", "ARP" },      { PKT_ETH_LLDP, "lldp", "LLDP" },
-	{ PKT_ETH_VLAN, NULL, "802.1Q" },   { PKT_ETH_QINQ, NULL, "802.1ad" },
-	{ 0x0842, NULL, "Wake-on-LAN" },    { 0x8035, NULL, "RARP" },
-	{ 0x8809, NULL, "slow protocols" }, { 0x8847, NULL, "MPLS" },
-	{ 0x8848, NULL, "MPLS multicast" }, { 0x8863, NULL, "PPPoE discovery" },
-	{ 0x8864, NULL, "PPPoE" },          { 0x888e, NULL, "EAPOL" },
-	{ 0x88e5, NULL, "MACsec" },         { 0x88f7, NULL, "PTP" },
-	{ 0x8902, NULL, "CFM" },            { 0x9000, NULL, "loopback" },
+	{ PKT_ETH_IPV4, "ip", "IPv4" },
+	{ PKT_ETH_IPV6, "ip6", "IPv6" },
+	{ PKT_ETH_ARP, "arp", "ARP" },
+	{ PKT_ETH_LLDP, "lldp", "LLDP" },
+	{ PKT_ETH_VLAN, NULL, "802.1Q" },
+	{ PKT_ETH_QINQ, NULL, "802.1ad" },
+	{ 0x0842, NULL, "Wake-on-LAN" },
+	{ 0x8035, NULL, "RARP" },
+	{ 0x6558, NULL, "Ethernet" },
+	{ 0x8809, NULL, "slow protocols" },
+	{ 0x880b, NULL, "PPP" },
+	{ 0x8847, NULL, "MPLS" },
+	{ 0x8848, NULL, "MPLS multicast" },
+	{ 0x8863, NULL, "PPPoE discovery" },
+	{ 0x8864, NULL, "PPPoE" },
+	{ 0x888e, NULL, "EAPOL" },
+	{ 0x88e5, NULL, "MACsec" },
+	{ 0x88f7, NULL, "PTP" },
+	{ 0x8902, NULL, "CFM" },
+	{ 0x9000, NULL, "loopback" },
 };
 
 /* "ethertype IPv4 (0x0800)". */
@@ -128,8 +140,8 @@ static void put_ethertype_name(struct bk_out *o, uint16_t proto)
 
 static const char *direction(uint16_t pkt_type)
 {
-	static const char *const names[] = { "this-host",  "broadcast", "multicast",
-					     "other-host", "outgoing" };
+	static const char *const names[] = { "this-host", "broadcast", "multicast", "other-host",
+					     "outgoing" };
 
 	return pkt_type < ARRAY_LEN(names) ? names[pkt_type] : NULL;
 }
@@ -191,7 +203,7 @@ static void find_l4(struct dumped *d)
 	if (p->flags & PKT_LATER)
 		return;
 	d->l4 = off + head;
-	d->l4_len = p->flags & PKT_FRAGMENT ? PKT_LEN_UNKNOWN : d->ip_len;
+	d->l4_len = d->ip_len;
 }
 
 /* From the network header on, which begins at l3. */
@@ -277,7 +289,8 @@ static void parse(struct dumped *d, const struct bk_dump_packet *p)
 		break;
 	case BK_LINK_NULL:
 	case BK_LINK_LOOP:
-		parse_ip(d, 4); /* the family has a number of its own on each system; these bits say it too */
+		parse_ip(d,
+			 4); /* the family has a number of its own on each system; these bits say it too */
 		break;
 	case BK_LINK_SLL:
 		parse_cooked(d, BK_SLL_LEN, 14);
@@ -320,7 +333,9 @@ static const char *cut_in(const struct dumped *d)
 	}
 	if (d->link_type == BK_LINK_ETHERNET)
 		return p->flags & PKT_MAC ? "vlan" : "ether";
-	return d->cooked ? "vlan" : d->link_type == BK_LINK_SLL || d->link_type == BK_LINK_SLL2 ? "sll" : "ip";
+	return d->cooked                                                   ? "vlan" :
+	       d->link_type == BK_LINK_SLL || d->link_type == BK_LINK_SLL2 ? "sll" :
+									     "ip";
 }
 
 /* ---- parts that lines and JSON share ---- */
@@ -329,10 +344,11 @@ static const struct flag {
 	unsigned int bit;
 	char letter;
 	const char *name;
-} tcp_flags[] = { /* letters in the order of tcpdump */
+} tcp_flags[] = {
+	/* letters in the order of tcpdump */
 	{ PKT_TCP_FIN, 'F', "FIN" }, { PKT_TCP_SYN, 'S', "SYN" }, { PKT_TCP_RST, 'R', "RST" },
 	{ PKT_TCP_PSH, 'P', "PSH" }, { PKT_TCP_ACK, '.', "ACK" }, { PKT_TCP_URG, 'U', "URG" },
-	{ 0x40, 'E', "ECE" },	     { 0x80, 'W', "CWR" },
+	{ 0x40, 'E', "ECE" },        { 0x80, 'W', "CWR" },
 };
 
 static void put_addr(struct bk_out *o, const struct pkt *p, const uint8_t *addr)
@@ -502,7 +518,8 @@ static void put_tcp(struct dumped *d)
 /* ---- ICMP ---- */
 
 /* The name of a code, or "unreachable, code 99". */
-static void put_code(struct bk_out *o, const char *const *names, size_t n, uint8_t code, const char *else_name)
+static void put_code(struct bk_out *o, const char *const *names, size_t n, uint8_t code,
+		     const char *else_name)
 {
 	if (code < n) {
 		bk_puts(o, names[code]);
@@ -545,14 +562,22 @@ static void put_icmp4(struct dumped *d)
 		[18] = "address mask reply",
 	};
 	static const char *const unreachable[] = {
-		"net unreachable",	     "host unreachable",
-		"protocol unreachable",	     "port unreachable",
-		"fragmentation needed",	     "source route failed",
-		"net unknown",		     "host unknown",
-		"source host isolated",	     "net prohibited",
-		"host prohibited",	     "net unreachable for this service",
-		"host unreachable for this service", "administratively prohibited",
-		"host precedence violation", "precedence cutoff",
+		"net unreachable",
+		"host unreachable",
+		"protocol unreachable",
+		"port unreachable",
+		"fragmentation needed",
+		"source route failed",
+		"net unknown",
+		"host unknown",
+		"source host isolated",
+		"net prohibited",
+		"host prohibited",
+		"net unreachable for this service",
+		"host unreachable for this service",
+		"administratively prohibited",
+		"host precedence violation",
+		"precedence cutoff",
 	};
 	static const char *const redirect[] = { "redirect for net", "redirect for host",
 						"redirect for service and net",
@@ -647,8 +672,12 @@ static void put_neighbor_flags(struct dumped *d)
 static void put_icmp6(struct dumped *d)
 {
 	static const char *const unreachable[] = {
-		"no route",		   "administratively prohibited", "beyond scope of source address",
-		"address unreachable",	   "port unreachable",		  "source address failed policy",
+		"no route",
+		"administratively prohibited",
+		"beyond scope of source address",
+		"address unreachable",
+		"port unreachable",
+		"source address failed policy",
 		"route rejects destination",
 	};
 	static const char *const exceeded[] = { "hop limit exceeded in transit",
@@ -740,9 +769,9 @@ static void put_icmp6(struct dumped *d)
 static const char *chunk_name(uint8_t type)
 {
 	static const char *const names[] = {
-		"DATA",	 "INIT",     "INIT ACK",     "SACK",	    "HEARTBEAT",  "HEARTBEAT ACK",
-		"ABORT", "SHUTDOWN", "SHUTDOWN ACK", "ERROR",	    "COOKIE ECHO", "COOKIE ACK",
-		"ECNE",	 "CWR",	     "SHUTDOWN COMPLETE", "AUTH",
+		"DATA",  "INIT",     "INIT ACK",          "SACK",  "HEARTBEAT",   "HEARTBEAT ACK",
+		"ABORT", "SHUTDOWN", "SHUTDOWN ACK",      "ERROR", "COOKIE ECHO", "COOKIE ACK",
+		"ECNE",  "CWR",      "SHUTDOWN COMPLETE", "AUTH",
 	};
 
 	if (type < ARRAY_LEN(names))
@@ -857,7 +886,7 @@ static bool more_fragments(const struct dumped *d)
 
 	if (d->p.flags & PKT_V4)
 		return bytes(d, d->l3, 20)[6] & 0x20;
-	/* the header of the fragment is the last that was looked at; the first ones are fragments only if more follow */
+	/* the first one is a fragment only if more follow */
 	if (!(d->p.flags & PKT_LATER))
 		return true;
 	off = d->l3 + 40;
@@ -882,13 +911,21 @@ static bool is_icmp(uint8_t proto)
 /* The length as bk_dump_line() says. */
 static bool payload(const struct dumped *d, uint32_t *n)
 {
-	if (d->p.flags & PKT_PAYLOAD)
-		*n = d->p.payload;
-	else if (d->l4 && pkt_l4_least[d->p.l4_proto] && !is_icmp(d->p.l4_proto))
-		return false; /* its header is not all there, or is malformed */
-	else
-		*n = d->ip_len;
-	return *n != PKT_LEN_UNKNOWN;
+	const struct pkt *p = &d->p;
+	uint32_t head = 0;
+
+	if (p->flags & PKT_PAYLOAD) {
+		*n = p->payload;
+		return true;
+	}
+	if (d->l4 && pkt_l4_least[p->l4_proto] && !is_icmp(p->l4_proto)) {
+		/* of a first fragment of TCP the parser does not say it, of UDP it is that of all fragments */
+		if (!(p->flags & PKT_FRAGMENT && p->flags & PKT_TCP) || p->flags & PKT_MALFORMED)
+			return false;
+		head = (bytes(d, d->l4, 14)[12] >> 4) * 4u;
+	}
+	*n = d->ip_len - head;
+	return d->ip_len != PKT_LEN_UNKNOWN && d->ip_len >= head;
 }
 
 static void put_ip(struct dumped *d)

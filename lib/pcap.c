@@ -18,6 +18,9 @@
 
 enum { MAX_EXPR = 4096, SNAPLEN = 262144 };
 
+/* As in pcapng.h, which cannot be included together with libpcap's headers either. */
+enum { BK_LINK_ETHERNET = 1, BK_LINK_RAW = 101 };
+
 /*
  * libpcap looks up, in files and in the network, each word that it does not know as its own (scanner.l, "ID"). There is
  * no way to tell it not to, so these are found before.
@@ -207,15 +210,20 @@ static int take(struct bpf_program *made, struct bk_cbpf_insn **code)
 	return made->bf_len;
 }
 
-int bk_cbpf_compile(const char *expr, struct bk_cbpf_insn **code, char why[BK_CBPF_WHY])
+/* What libpcap calls a link type; only here do the numbers of files differ. */
+static int dlt(int link_type)
 {
-	struct bpf_program made;
+	return link_type == BK_LINK_RAW ? DLT_RAW : link_type;
+}
+
+/* Compiles for a link type; to be freed by pcap_freecode(). */
+static int compile(const char *expr, int link_type, struct bpf_program *made, char why[BK_CBPF_WHY])
+{
 	const char *name;
 	size_t len;
 	pcap_t *p;
-	int n;
+	int err = 0;
 
-	*code = NULL;
 	if (strlen(expr) > MAX_EXPR) {
 		snprintf(why, BK_CBPF_WHY, "is too long: it may have %d characters", MAX_EXPR);
 		return -EINVAL;
@@ -227,22 +235,68 @@ int bk_cbpf_compile(const char *expr, struct bk_cbpf_insn **code, char why[BK_CB
 			 (int)(len < 64 ? len : 64), name);
 		return -EINVAL;
 	}
-	p = pcap_open_dead(DLT_EN10MB, SNAPLEN);
+	p = pcap_open_dead(dlt(link_type), SNAPLEN);
 	if (!p) {
 		snprintf(why, BK_CBPF_WHY, "needs more memory than there is");
 		return -ENOMEM;
 	}
-	if (pcap_compile(p, &made, expr, 1, PCAP_NETMASK_UNKNOWN)) {
+	if (pcap_compile(p, made, expr, 1, PCAP_NETMASK_UNKNOWN)) {
 		snprintf(why, BK_CBPF_WHY, "is refused by libpcap: %s", pcap_geterr(p));
-		n = -EINVAL;
-	} else {
-		n = take(&made, code);
-		if (n < 0)
-			snprintf(why, BK_CBPF_WHY, "needs more memory than there is");
-		pcap_freecode(&made);
+		err = -EINVAL;
 	}
 	pcap_close(p);
+	return err;
+}
+
+int bk_cbpf_compile(const char *expr, struct bk_cbpf_insn **code, char why[BK_CBPF_WHY])
+{
+	struct bpf_program made;
+	int n;
+
+	*code = NULL;
+	n = compile(expr, BK_LINK_ETHERNET, &made, why);
+	if (n)
+		return n;
+	n = take(&made, code);
+	if (n < 0)
+		snprintf(why, BK_CBPF_WHY, "needs more memory than there is");
+	pcap_freecode(&made);
 	return n;
+}
+
+struct bk_cbpf_user {
+	struct bpf_program made;
+};
+
+int bk_cbpf_user_make(const char *expr, int link_type, struct bk_cbpf_user **user, char why[BK_CBPF_WHY])
+{
+	struct bk_cbpf_user *u = calloc(1, sizeof(*u));
+	int err;
+
+	*user = NULL;
+	if (!u) {
+		snprintf(why, BK_CBPF_WHY, "needs more memory than there is");
+		return -ENOMEM;
+	}
+	err = compile(expr, link_type, &u->made, why);
+	if (err)
+		free(u);
+	else
+		*user = u;
+	return err;
+}
+
+bool bk_cbpf_user_match(const struct bk_cbpf_user *u, const void *data, uint32_t cap_len, uint32_t len)
+{
+	return bpf_filter(u->made.bf_insns, data, len, cap_len);
+}
+
+void bk_cbpf_user_free(struct bk_cbpf_user *u)
+{
+	if (!u)
+		return;
+	pcap_freecode(&u->made);
+	free(u);
 }
 
 const char *bk_cbpf_version(void)
@@ -343,6 +397,24 @@ int bk_cbpf_compile(const char *expr, struct bk_cbpf_insn **code, char why[BK_CB
 	*code = NULL;
 	snprintf(why, BK_CBPF_WHY, "needs libpcap, without which this bpfkit was built");
 	return -EOPNOTSUPP;
+}
+
+int bk_cbpf_user_make(const char *expr, int link_type, struct bk_cbpf_user **user, char why[BK_CBPF_WHY])
+{
+	struct bk_cbpf_insn *code;
+
+	*user = NULL;
+	return bk_cbpf_compile(expr, &code, why);
+}
+
+/* There is none. */
+bool bk_cbpf_user_match(const struct bk_cbpf_user *u, const void *data, uint32_t cap_len, uint32_t len)
+{
+	return false;
+}
+
+void bk_cbpf_user_free(struct bk_cbpf_user *u)
+{
 }
 
 const char *bk_cbpf_version(void)

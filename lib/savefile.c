@@ -10,9 +10,9 @@
 enum {
 	PCAP_MICRO = 0xa1b2c3d4,
 	PCAP_NANO = 0xa1b23c4d,
-	PCAP_HEAD = 24,	 /* of the file, with the number that it begins with */
+	PCAP_HEAD = 24,   /* of the file, with the number that it begins with */
 	PCAP_RECORD = 16, /* of a packet */
-	DLT_RAW = 12,	 /* what libpcap once wrote on Linux for BK_LINK_RAW */
+	DLT_RAW = 12,     /* what libpcap once wrote on Linux for BK_LINK_RAW */
 
 	SECTION = 0x0a0d0d0a, /* the same in either byte order */
 	BYTE_ORDER_MAGIC = 0x1a2b3c4d,
@@ -43,21 +43,21 @@ struct interface {
 	uint8_t resolution; /* as if_tsresol */
 	uint32_t snaplen;
 	int64_t offset; /* seconds */
-	char *name;	/* or NULL */
+	char *name;     /* or NULL */
 };
 
 struct bk_savefile {
 	int fd;
-	void (*before_read)(void *arg);
+	bool (*before_read)(void *arg);
 	void *arg;
 	bool swapped, pcapng, ended;
 	int error;
 	char why[160];
-	uint64_t at; /* bytes of the file that were taken */
+	uint64_t at;       /* bytes of the file that were taken */
 	uint64_t block_at; /* where the block or record begins */
 	size_t in_at, in_n;
 	uint8_t in[65536];
-	/* the body of a block or the bytes of a packet, with room for a NUL */
+	/* the body of a block or the bytes of a packet */
 	uint8_t *body;
 	size_t room;
 	/* pcap */
@@ -85,7 +85,8 @@ __attribute__((format(printf, 3, 4))) static int fail(struct bk_savefile *f, int
 
 static int cut_off(struct bk_savefile *f)
 {
-	return fail(f, -EPROTO, "is cut off at byte %llu, in the middle of a %s that begins at byte %llu",
+	return fail(f, -EPROTO,
+		    "is cut off at byte %llu, in the middle of a %s that begins at byte %llu",
 		    (unsigned long long)f->at, f->pcapng ? "block" : "packet",
 		    (unsigned long long)f->block_at);
 }
@@ -111,8 +112,8 @@ static ssize_t take(struct bk_savefile *f, void *to, size_t n)
 
 	while (done < n) {
 		if (f->in_at == f->in_n) {
-			if (f->before_read)
-				f->before_read(f->arg);
+			if (f->before_read && f->before_read(f->arg))
+				return fail(f, -EINTR, "was not read to its end");
 			do
 				got = read(f->fd, f->in, sizeof(f->in));
 			while (got < 0 && errno == EINTR);
@@ -147,11 +148,11 @@ static int take_all(struct bk_savefile *f, void *to, size_t n)
 /* All n bytes to f->body. */
 static int take_body(struct bk_savefile *f, size_t n)
 {
-	if (n + 1 > f->room) {
+	if (n > f->room || !f->body) {
 		size_t room = f->room ? f->room : 4096;
 		uint8_t *body;
 
-		while (room < n + 1)
+		while (room < n)
 			room *= 2;
 		body = realloc(f->body, room);
 		if (!body)
@@ -247,14 +248,13 @@ struct option {
 };
 
 /* The next of those between *at and end: 1, 0: there is none, negative: it is broken. */
-static int next_option(struct bk_savefile *f, const uint8_t **at, const uint8_t *end, struct option *op)
+static int next_option(struct bk_savefile *f, const uint8_t **at, const uint8_t *end,
+		       struct option *op)
 {
 	size_t left = end - *at, padded;
 
-	if (!left)
+	if (!left) /* all lengths are multiples of four */
 		return 0;
-	if (left < 4)
-		return broken(f, "has an option that is cut off");
 	op->code = get16(f, *at);
 	op->len = get16(f, *at + 2);
 	op->value = *at + 4;
@@ -300,7 +300,8 @@ static int add_interface(struct bk_savefile *f, size_t n)
 	if (n < 8)
 		return broken(f, "is too short for an interface");
 	if (f->ninterfaces == BK_SAVED_INTERFACES)
-		return broken(f, "is the 65537th interface of its section, and more are not told apart");
+		return broken(
+			f, "is the 65537th interface of its section, and more are not told apart");
 	if (f->ninterfaces == f->interface_room) {
 		size_t room = f->interface_room ? 2 * f->interface_room : 8;
 
@@ -393,8 +394,8 @@ static int packet_options(struct bk_savefile *f, struct bk_saved *p, const uint8
 }
 
 /* The bytes of a packet in the body of a block, from off on; behind them are its options, unless it is simple. */
-static int take_data(struct bk_savefile *f, struct bk_saved *p, uint32_t interface, size_t off, size_t n,
-		     uint8_t kind)
+static int take_data(struct bk_savefile *f, struct bk_saved *p, uint32_t interface, size_t off,
+		     size_t n, uint8_t kind)
 {
 	const struct interface *i;
 	size_t padded = ((size_t)p->cap_len + 3) & ~(size_t)3;
@@ -465,7 +466,8 @@ static int begin_section(struct bk_savefile *f, uint32_t *len)
 /* A block behind its type. 1: there is a packet in it. */
 static int read_block(struct bk_savefile *f, struct bk_saved *p, uint32_t type)
 {
-	bool wanted = type == INTERFACE || type == OLD_PACKET || type == SIMPLE_PACKET || type == PACKET;
+	bool wanted = type == INTERFACE || type == OLD_PACKET || type == SIMPLE_PACKET ||
+		      type == PACKET;
 	uint32_t len, used = FRAME;
 	uint8_t h[4];
 	int err;
@@ -550,7 +552,8 @@ static int open_file(struct bk_savefile *f)
 	}
 	for (size_t i = 0; i < ARRAY_LEN(packed); i++)
 		if ((size_t)got == sizeof(h) && !memcmp(h, packed[i].magic, i ? 4 : 3))
-			return fail(f, -EPROTO, "is compressed by %s: unpack it (%s FILE | ... -r -)",
+			return fail(f, -EPROTO,
+				    "is compressed by %s: unpack it (%s FILE | ... -r -)",
 				    packed[i].name, packed[i].tool);
 	return fail(f, -EPROTO, "is no capture file: it begins as neither pcap nor pcapng does");
 }
@@ -572,7 +575,7 @@ struct bk_savefile *bk_savefile_open(int fd, const char **why)
 	return NULL;
 }
 
-void bk_savefile_before_read(struct bk_savefile *f, void (*call)(void *arg), void *arg)
+void bk_savefile_before_read(struct bk_savefile *f, bool (*call)(void *arg), void *arg)
 {
 	f->before_read = call;
 	f->arg = arg;

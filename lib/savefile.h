@@ -40,8 +40,11 @@ struct bk_savefile;
  * sentence "FILE ...", valid until the next call.
  */
 struct bk_savefile *bk_savefile_open(int fd, const char **why);
-/* Is called before each wait for bytes from the descriptor, so that what came of those before can be shown. */
-void bk_savefile_before_read(struct bk_savefile *f, void (*call)(void *arg), void *arg);
+/*
+ * Is called before each read from the descriptor, which may wait: what came before can be shown, and bytes or a signal be
+ * waited for. If it returns true nothing is read any more: bk_savefile_next() returns -EINTR.
+ */
+void bk_savefile_before_read(struct bk_savefile *f, bool (*call)(void *arg), void *arg);
 /*
  * The next packet: 1; 0: the file ends here, as it should; negative: it cannot be read on, and bk_savefile_why() says
  * why, as the end of the sentence "FILE ...". After one of the latter two all further calls return the same.

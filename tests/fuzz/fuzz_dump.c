@@ -17,9 +17,10 @@ static void check(const char *text, const char *wrong)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const uint16_t types[] = { BK_LINK_ETHERNET, BK_LINK_ETHERNET, BK_LINK_RAW,
-					  BK_LINK_SLL,      BK_LINK_SLL2,     BK_LINK_NULL,
-					  BK_LINK_LOOP,     BK_LINK_IPV4,     BK_LINK_IPV6, 127 };
+	static const uint16_t types[] = {
+		BK_LINK_ETHERNET, BK_LINK_ETHERNET, BK_LINK_RAW,  BK_LINK_SLL,  BK_LINK_SLL2,
+		BK_LINK_NULL,     BK_LINK_LOOP,     BK_LINK_IPV4, BK_LINK_IPV6, 127
+	};
 	static char whole[CHECK_LINE], text[CHECK_LINE];
 	static struct bk_out o;
 	uint16_t type;

@@ -76,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (file < 0)
 		file = memfd_create("fuzz", MFD_CLOEXEC);
-	must(!ftruncate(file, 0) && pwrite(file, data, size, 0) == (ssize_t)size && !lseek(file, 0, SEEK_SET));
+	must(!ftruncate(file, 0) && pwrite(file, data, size, 0) == (ssize_t)size &&
+	     !lseek(file, 0, SEEK_SET));
 	n = read_all(file, size);
 	before = sum;
 	if (size > 4096)

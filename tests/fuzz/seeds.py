@@ -148,7 +148,8 @@ class Pcapng:
         return b"".join(struct.pack(self.order + "HH", code, len(v)) + padded(v) for code, v in (*options, (0, b"")))
 
     def section(self):
-        return self.block(0x0A0D0D0A, struct.pack(self.order + "IHHq", 0x1A2B3C4D, 1, 0, -1) + self.options((4, b"bpfkit")))
+        return self.block(0x0A0D0D0A, struct.pack(self.order + "IHHq", 0x1A2B3C4D, 1, 0, -1) +
+                          self.options((4, b"bpfkit")))
 
     def interface(self, link_type, snaplen, *options):
         return self.block(1, struct.pack(self.order + "HHI", link_type, 0, snaplen) + self.options(*options))
@@ -165,7 +166,8 @@ class Pcapng:
         def number(layout, v):
             return struct.pack(self.order + layout, v)
         return (self.section() + self.interface(1, 0, (2, b"eth0"), (9, b"\x09"), (14, number("q", -1))) +
-                self.interface(113, 96, (9, b"\x8a")) + self.simple(PKT[5]) + self.packet(2, 0, PKT[6], (2, number("I", 1))) +
+                self.interface(113, 96, (9, b"\x8a")) + self.simple(PKT[5]) +
+                self.packet(2, 0, PKT[6], (2, number("I", 1))) +
                 self.packet(6, 1, b"abc", (1, b"comment"), (2, number("I", 5)), (4, number("Q", 7)), (6, number("I", 3)),
                             (7, b"\2" + number("Q", 2))) +
                 self.block(0x99, b"unknown.") + self.block(5, bytes(12)))

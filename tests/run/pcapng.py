@@ -4,7 +4,7 @@ import dataclasses
 import struct
 
 SECTION, INTERFACE, STATISTICS, PACKET = 0x0a0d0d0a, 1, 5, 6
-ETHERNET, RAW, SLL = 1, 101, 113
+ETHERNET = 1
 TEXTS = {SECTION: {1: "comment", 2: "hardware", 3: "os", 4: "application"},
          INTERFACE: {1: "comment", 2: "name", 3: "description"}, PACKET: {1: "comment"}, STATISTICS: {1: "comment"}}
 NUMBERS = {INTERFACE: {9: ("tsresol", "B")},

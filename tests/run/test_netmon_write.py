@@ -21,7 +21,7 @@ import pytest
 
 from conftest import BPFKIT, LIVE_CHARACTERS, Tool
 from drops import KINDS, HiddenNetns, Lab, wait_until
-from pcapng import ETHERNET, RAW, SLL, Pcapng
+from pcapng import ETHERNET, Pcapng
 from test_netmon import flood, interface_names, names
 
 CAPTURED = 120              # bytes of a packet
@@ -36,8 +36,8 @@ def load(path):
 
 def fields(comment):
     """"reason: X, location: Y, netns: Z" as {"reason": "X", ...}; None: not there"""
-    return re.fullmatch(r"(?:reason: (?P<reason>\w+), )?location: (?P<location>.*?)(?:, interface: (?P<interface>.*?))?"
-                        r"(?:, vlan: (?P<vlan>\d+))?(?:, netns: (?P<netns>.*))?", comment).groupdict()
+    return re.fullmatch(r"(?:reason: (?P<reason>\w+), )?location: (?P<location>.*?)(?P<made_up>, link header: made up)?"
+                        r"(?:, interface: (?P<interface>.*?))?(?:, vlan: (?P<vlan>\d+))?(?:, netns: (?P<netns>.*))?", comment).groupdict()
 
 
 class Seen:
@@ -67,10 +67,10 @@ class Seen:
     def kind(self, packet):
         """By the source MAC address, else by the port to which UDP was sent."""
         for kind in self.expected:
-            if packet.interface.fields[0] == ETHERNET:
+            if packet.data[6:12] != bytes(6):
                 found = packet.data[6:12] == bytes.fromhex(self.lab.smac(kind).replace(":", ""))
             else:
-                found = packet.data[22:24] == struct.pack(">H", self.lab.dport(kind))
+                found = packet.data[36:38] == struct.pack(">H", self.lab.dport(kind))
             if found:
                 return kind
         return None
@@ -118,20 +118,27 @@ def test_a_packet_is_the_frame_that_was_sent(seen, kind):
         frame = frame[:12] + frame[16:]
     last = seen.packets(kind)[-1:]
     if e.netns:
-        assert last[0].interface.fields[0] == ETHERNET
         assert last[0].length == len(frame) and last[0].data == frame[:CAPTURED]
 
 
 @pytest.mark.parametrize("kind,payload", [("nft_output", b"bpfkit"), ("gso_output", bytes(300))])
-def test_a_packet_without_link_header_is_told_apart(seen, kind, payload):
+def test_a_packet_without_link_header_gets_one(seen, kind, payload):
+    """All of the file has one link type; the comment says what is made up."""
     lab = seen.lab
+    assert seen.packets(kind)
     for packet in seen.packets(kind):
-        assert packet.interface.fields[0] == RAW and "no link header" in packet.interface.description
-        assert packet.length == 28 + len(payload)
-        assert packet.data[0] == 0x45 and packet.data[9] == socket.IPPROTO_UDP
-        assert packet.data[12:20] == socket.inet_aton(lab.B4) + socket.inet_aton(lab.PEER4)
-        assert packet.data[20:24] == struct.pack(">HH", lab.sport(kind), lab.dport(kind))
-        assert packet.data[28:] == payload[:len(packet.data) - 28]
+        assert fields(packet.comment)["made_up"]
+        assert packet.length == 14 + 28 + len(payload)
+        assert packet.data[:14] == bytes(12) + b"\x08\x00"
+        assert packet.data[14] == 0x45 and packet.data[23] == socket.IPPROTO_UDP
+        assert packet.data[26:34] == socket.inet_aton(lab.B4) + socket.inet_aton(lab.PEER4)
+        assert packet.data[34:38] == struct.pack(">HH", lab.sport(kind), lab.dport(kind))
+        assert packet.data[42:] == payload[:len(packet.data) - 42]
+
+
+def test_only_what_is_made_up_is_said_to_be(seen):
+    for packet in seen.file.packets:
+        assert bool(fields(packet.comment)["made_up"]) == (seen.kind(packet) in WITHOUT_LINK_HEADER)
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in UNIX])
@@ -141,7 +148,7 @@ def test_interface_and_direction(seen, kind):
     for packet in seen.packets(kind):
         # of some drops only the number of the interface is left
         assert packet.interface.name == e.ifname if e.ifname else re.fullmatch(r"if\d+", packet.interface.name)
-        assert packet.interface.description.split(", ")[0] == f"network namespace {seen.lab.b.name}"
+        assert packet.interface.description == f"network namespace {seen.lab.b.name}"
         assert packet.options.get("flags") == inbound.get(e.pkt_type)
 
 
@@ -181,10 +188,19 @@ def test_a_pipe_has_the_same(seen):
     assert piped.statistics[0].delivered == len(piped.packets)
 
 
-def test_libpcap_sees_one_snaplen_and_ethernet_first(seen):
+def test_libpcap_sees_one_snaplen_and_one_link_type(seen):
     """It reads no other files."""
     assert len({interface.fields[2] for interface in seen.file.interfaces}) == 1
-    assert seen.file.interfaces[0].fields[0] == ETHERNET
+    assert {interface.fields[0] for interface in seen.file.interfaces} == {ETHERNET}
+
+
+def test_tcpdump_reads_all_of_it(seen, tmp_path):
+    """Of every kind there is, without a warning."""
+    (tmp_path / "file").write_bytes(seen.piped.stdout)
+    assert sum(not line.startswith("\t") for line in tcpdump(tmp_path / "file")) == len(seen.file.packets)
+    for kind in WITHOUT_LINK_HEADER:
+        lines = tcpdump(tmp_path / "file", f"src host {seen.lab.B4} and udp dst port {seen.lab.dport(kind)}")
+        assert len(lines) == len(seen.packets(kind))
 
 
 # ---- other programs ----
@@ -231,8 +247,8 @@ def test_a_long_packet_is_cut_and_says_how_long_it_was(lab, run, tmp_path):
     assert len(frame) > 1300 and packet.length == len(frame) and packet.data == frame[:CAPTURED]
 
 
-def test_arp_without_link_header_is_cooked(lab, run, tmp_path):
-    """What is no IP cannot stand alone: the ethertype has to be told."""
+def test_arp_without_link_header_gets_one(lab, run, tmp_path):
+    """What is no IP has its ethertype, too."""
     lab.b.command("nft", "-f", "-", input="table arp bkout {\nchain out { type filter hook output priority 0\n"
                                           "policy drop\n}\n}\n")
     lab.b.command("ip", "addr", "add", "203.0.113.1/24", "dev", lab.ifname)
@@ -247,11 +263,12 @@ def test_arp_without_link_header_is_cooked(lab, run, tmp_path):
         lab.b.command("ip", "addr", "del", "203.0.113.1/24", "dev", lab.ifname)
         lab.b.command("nft", "delete", "table", "arp", "bkout")
     packet = load(tmp_path / "file").packets[0]
-    assert packet.interface.fields[0] == SLL and packet.interface.name == lab.ifname
-    assert packet.data[:16] == struct.pack(">HHH8xH", socket.PACKET_HOST, 0xffff, 0, 0x0806)
-    assert packet.data[16:24] == bytes.fromhex("0001080006040001")
-    assert packet.data[30:34] == socket.inet_aton("203.0.113.1")
-    assert packet.data[40:44] == socket.inet_aton("203.0.113.7") and packet.length == len(packet.data) == 44
+    assert packet.interface.name == lab.ifname and fields(packet.comment)["made_up"]
+    assert packet.data[:14] == bytes(12) + b"\x08\x06"
+    assert packet.data[14:22] == bytes.fromhex("0001080006040001")
+    assert packet.data[28:32] == socket.inet_aton("203.0.113.1")
+    assert packet.data[38:42] == socket.inet_aton("203.0.113.7") and packet.length == len(packet.data) == 42
+    assert re.search(r"ARP, Request who-has 203.0.113.7.* tell 203.0.113.1", tcpdump(tmp_path / "file")[0])
 
 
 def test_limit_counts_packets(lab, run, tmp_path):

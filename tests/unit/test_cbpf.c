@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "check_cbpf.h"
+#include "pcapng.h"
 #include "test.h"
 #include "version.h"
 
@@ -679,8 +680,79 @@ static void test_instructions_that_are_refused(void **state)
 	assert_int_equal(bk_cbpf_translate(code, 5000, kind, row, why), -E2BIG);
 }
 
+/* ---- for packets of files ---- */
+
+static const unsigned char udp53[] = "\x45\0\0\x1c\0\1\0\0\x40\x11\0\0\x0a\0\0\2\x0a\0\0\1"
+				     "\0\7\0\x35\0\x08\0\0";
+
+static bool user_match(const char *expr, int link_type, const unsigned char *head, uint32_t n, uint32_t cut)
+{
+	uint32_t len = n + sizeof(udp53) - 1;
+	struct bk_cbpf_user *u;
+	unsigned char *bytes;
+	bool yes;
+
+	if (bk_cbpf_user_make(expr, link_type, &u, why))
+		fail_msg("'%s' of link type %d %s", expr, link_type, why);
+	bytes = malloc(len - cut);
+	memcpy(bytes, head, n);
+	memcpy(bytes + n, udp53, len - cut - n);
+	yes = bk_cbpf_user_match(u, bytes, len - cut, len);
+	free(bytes);
+	bk_cbpf_user_free(u);
+	return yes;
+}
+
+static void test_files(void **state)
+{
+	static const struct {
+		int link_type;
+		uint32_t n;
+		const char *head;
+	} links[] = {
+		{ BK_LINK_ETHERNET, 14, "\2\0\0\0\0\1\2\0\0\0\0\2\x08\0" },
+		{ BK_LINK_RAW, 0, "" },
+		{ BK_LINK_IPV4, 0, "" },
+		{ BK_LINK_SLL, BK_SLL_LEN, "\0\0\0\1\0\6\2\0\0\0\0\2\0\0\x08\0" },
+		{ BK_LINK_SLL2, BK_SLL2_LEN, "\x08\0\0\0\0\0\0\3\0\1\0\6\2\0\0\0\0\2\0\0" },
+		{ BK_LINK_LOOP, 4, "\0\0\0\2" },
+	};
+
+	need_libpcap();
+	for (size_t i = 0; i < ARRAY_LEN(links); i++) {
+		const unsigned char *head = (const unsigned char *)links[i].head;
+		uint32_t n = links[i].n;
+		int type = links[i].link_type;
+
+		assert_true(user_match("", type, head, n, 0));
+		assert_true(user_match("udp port 53 and host 10.0.0.2", type, head, n, 0));
+		assert_false(user_match("tcp or udp port 54", type, head, n, 0));
+		/* the port was not captured, the protocol was, and the length is the packet's */
+		assert_false(user_match("udp dst port 53", type, head, n, 5));
+		assert_true(user_match("udp and len >= 28", type, head, n, 5));
+	}
+}
+
+static void test_files_that_are_refused(void **state)
+{
+	static char n_times_a[5000];
+	struct bk_cbpf_user *u = (struct bk_cbpf_user *)&u;
+
+	need_libpcap();
+	memset(n_times_a, '(', sizeof(n_times_a) - 1);
+	assert_int_equal(bk_cbpf_user_make("nonsense", BK_LINK_RAW, &u, why), -EINVAL);
+	assert_null(u);
+	assert_int_equal(bk_cbpf_user_make("ip and", BK_LINK_RAW, &u, why), -EINVAL);
+	assert_true(begins(why, "is refused by libpcap: "));
+	assert_int_equal(bk_cbpf_user_make(n_times_a, BK_LINK_RAW, &u, why), -EINVAL);
+	assert_int_equal(bk_cbpf_user_make("ether host 2:0:0:0:0:1", BK_LINK_RAW, &u, why), -EINVAL);
+	bk_cbpf_user_free(NULL);
+}
+
 static void test_without_libpcap(void **state)
 {
+	struct bk_cbpf_user *u;
+
 	if (BPFKIT_PCAP) {
 		assert_true(begins(bk_cbpf_version(), "libpcap version 1."));
 		return;
@@ -688,6 +760,9 @@ static void test_without_libpcap(void **state)
 	assert_null(bk_cbpf_version());
 	assert_int_equal(bk_cbpf_make("udp", kind, row, why), -EOPNOTSUPP);
 	assert_non_null(strstr(why, "libpcap"));
+	assert_int_equal(bk_cbpf_user_make("udp", BK_LINK_RAW, &u, why), -EOPNOTSUPP);
+	assert_non_null(strstr(why, "libpcap"));
+	assert_null(u);
 }
 
 int main(void)
@@ -708,6 +783,8 @@ int main(void)
 		BOTH(test_long_expressions),
 		BOTH(test_room),
 		BOTH(test_instructions_that_are_refused),
+		cmocka_unit_test(test_files),
+		cmocka_unit_test(test_files_that_are_refused),
 		cmocka_unit_test(test_without_libpcap),
 	};
 

@@ -133,8 +133,8 @@ static const struct shape {
 	  .line = "IP 10.0.0.2 > 10.0.0.1 ICMP parameter problem, at byte 20, for IP 10.0.0.1:53 "
 	  "> 10.0.0.2:40000 UDP, length 56" },
 	{ "icmp timestamp", BK_LINK_ETHERNET,
-	  "02000000000102000000000208004500002800010000400166d20a0000020a0000010d0048b90001"
-	  "000200408dd600408dd600408dd6",
+	  "02000000000102000000000208004500002800010000400166d20a0000020a0000010d00b0810001"
+	  "00020053c0800053c0800053c080",
 	  .line = "IP 10.0.0.2 > 10.0.0.1 ICMP timestamp request, id 1, seq 2, length 20" },
 	{ "icmp unknown type", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500002000010000400166da0a0000020a000001fa0341350000"
@@ -238,10 +238,10 @@ static const struct shape {
 	{ "gre with a key", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500003000010000402f669c0a0000020a000001200065580000"
 	  "00050000000000000000000000000000000000000000",
-	  .line = "IP 10.0.0.2 > 10.0.0.1 GRE key 0x5 ethertype 0x6558, length 20",
+	  .line = "IP 10.0.0.2 > 10.0.0.1 GRE key 0x5 ethertype Ethernet (0x6558), length 20",
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 62: IP "
-	  "(ttl 64, id 1, length 48) 10.0.0.2 > 10.0.0.1 GRE key 0x5 ethertype 0x6558, "
-	  "length 20" },
+	  "(ttl 64, id 1, length 48) 10.0.0.2 > 10.0.0.1 GRE key 0x5 ethertype Ethernet "
+	  "(0x6558), length 20" },
 	{ "gre with a packet of ipv6", BK_LINK_ETHERNET,
 	  "02000000000102000000000286dd60000000004c2f4020010db80000000000000000000000022001"
 	  "0db8000000000000000000000001800086dd87f2000060000000001c114020010db8000000000000"
@@ -423,6 +423,32 @@ static const struct shape {
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 58: IP "
 	  "(ttl 64, id 1, length 44) 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, win 8192, "
 	  "options [], length 0 (malformed)" },
+	{ "tcp option beyond the header", BK_LINK_ETHERNET,
+	  "02000000000102000000000208004500003300010000400666c20a0000020a000001000100020000"
+	  "00000000000060022000a6980000080a00007061796c6f6164",
+	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, length 7",
+	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 65: IP "
+	  "(ttl 64, id 1, length 51) 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, win 8192, "
+	  "options [], length 7 (malformed)" },
+	{ "tcp sack of a wrong length", BK_LINK_ETHERNET,
+	  "02000000000102000000000208004500003800010000400666bd0a0000020a000001000100020000"
+	  "0000000000009002200034bc0000050c0000000000010000000201010101",
+	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, length 0",
+	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 70: IP "
+	  "(ttl 64, id 1, length 56) 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, win 8192, "
+	  "options [option 5 of length 12,nop,nop,nop,nop], length 0" },
+	{ "ip length of an unknown protocol too small", BK_LINK_ETHERNET,
+	  "02000000000102000000000208004500000a0001000040fd65f40a0000020a00000161626364",
+	  .line = "IP 10.0.0.2 > 10.0.0.1 protocol 253 (malformed)" },
+	{ "gre with checksum and key", BK_LINK_ETHERNET,
+	  "02000000000102000000000208004500003400010000402f66980a0000020a000001a00088be08a6"
+	  "000000abcdef0000000000000000000000000000000000000000",
+	  .line = "IP 10.0.0.2 > 10.0.0.1 GRE key 0xabcdef ethertype 0x88be, length 20" },
+	{ "first fragment of tcp", BK_LINK_ETHERNET,
+	  "02000000000102000000000208004500004000072000400646af0a0000020a000001000500060000"
+	  "00000000000150102000aee10000666666666666666666666666666666666666666666666666",
+	  .line = "IP 10.0.0.2:5 > 10.0.0.1:6 TCP [.] seq 0, ack 1, length 24, fragment at 0, "
+	  "more" },
 	{ "bytes that were never there", BK_LINK_ETHERNET,
 	  "0200000000010200000000020800450005dc000100004011610e0a0000020a0000010001000205c8"
 	  "1bf6616263",

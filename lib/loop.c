@@ -261,11 +261,15 @@ static bool ends_soon(const struct bk_run *run)
 
 int bk_loop_watch(struct bk_loop *l, int fd, int (*ready)(void *ctx), void *ctx)
 {
+	int err;
+
 	for (size_t i = 0; i < ARRAY_LEN(l->watched); i++) {
 		if (l->watched[i].ready)
 			continue;
-		l->watched[i] = (struct watched){ fd, ready, ctx };
-		return watch(l, fd, WATCHED + i, EPOLLIN, EPOLL_CTL_ADD);
+		err = watch(l, fd, WATCHED + i, EPOLLIN, EPOLL_CTL_ADD);
+		if (!err)
+			l->watched[i] = (struct watched){ fd, ready, ctx };
+		return err;
 	}
 	return -ENOSPC;
 }

@@ -124,7 +124,8 @@ static int ask(const struct request *r, int (*each)(void *ctx, const struct nlms
 			err = n;
 			break;
 		}
-		for (const struct nlmsghdr *h = (void *)buf; !done && NLMSG_OK(h, n); h = NLMSG_NEXT(h, n)) {
+		for (const struct nlmsghdr *h = (void *)buf; !done && NLMSG_OK(h, n);
+		     h = NLMSG_NEXT(h, n)) {
 			if (h->nlmsg_type == NLMSG_ERROR)
 				err = read_error(h, why, size);
 			else if (h->nlmsg_type == NLMSG_DONE)
@@ -213,7 +214,8 @@ int bk_rtnl_links(int ifindex, int (*each)(void *ctx, const struct bk_rtnl_link 
 	return ask(&r, read_link, &to, NULL, 0);
 }
 
-int bk_rtnl_set_xdp(int ifindex, int prog_fd, int expected_fd, uint32_t flags, char *why, size_t size)
+int bk_rtnl_set_xdp(int ifindex, int prog_fd, int expected_fd, uint32_t flags, char *why,
+		    size_t size)
 {
 	struct request r = make_request(RTM_SETLINK, NLM_F_ACK, ifindex);
 	struct rtattr *nest = add_attr(&r, NLA_F_NESTED | IFLA_XDP, NULL, 0);

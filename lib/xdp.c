@@ -7,10 +7,12 @@
 #include <fcntl.h>
 #include <linux/if_link.h>
 #include <linux/magic.h>
+#include <linux/membarrier.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -23,7 +25,7 @@
 #endif
 
 enum {
-	COMPONENTS = 16,    /* a dispatcher of libxdp has ten */
+	COMPONENTS = 16,      /* a dispatcher of libxdp has ten */
 	CHECKED_AT_ONCE = 64, /* links, each second: the time this takes must not count */
 };
 
@@ -347,8 +349,9 @@ int bk_xdp_prepare(struct bpf_program *prog, int ifindex, enum bk_xdp_mode mode)
 		return 0;
 	err = trial_load(0, ifindex);
 	if (err) {
-		bk_log_set_cause("%s: its driver takes no offloaded XDP programs (%s): use -N (native) or -S (generic)",
-				 name_of(ifindex, name), strerror(-err));
+		bk_log_set_cause(
+			"%s: its driver takes no offloaded XDP programs (%s): use -N (native) or -S (generic)",
+			name_of(ifindex, name), strerror(-err));
 		return err;
 	}
 	bpf_program__set_ifindex(prog, ifindex);
@@ -381,14 +384,16 @@ static int make_link(int prog_fd, int ifindex, enum bk_xdp_mode mode)
 /* Of these the driver was not asked. */
 static bool is_ours_to_solve(int err)
 {
-	return err == -EPERM || err == -EACCES || err == -ENODEV || err == -EMFILE || err == -ENFILE;
+	return err == -EPERM || err == -EACCES || err == -ENODEV || err == -EMFILE ||
+	       err == -ENFILE;
 }
 
 /*
  * The driver's reason. A link is refused with a number only, the same by netlink in words. If that succeeds, since
  * things changed in between, it is undone at once: removed is only what is there by this descriptor.
  */
-static void ask_why(int prog_fd, int ifindex, enum bk_xdp_mode mode, int err, char *why, size_t size)
+static void ask_why(int prog_fd, int ifindex, enum bk_xdp_mode mode, int err, char *why,
+		    size_t size)
 {
 	uint32_t flag = modes[mode].flag;
 
@@ -401,15 +406,17 @@ static void ask_why(int prog_fd, int ifindex, enum bk_xdp_mode mode, int err, ch
 }
 
 /*
- * Is what is there attached by a link? Asks to replace a program that is not the one that is there: the kernel
- * refuses that in each case, and says of a link EBUSY, else EEXIST.
+ * Is what is there attached by a link? Asks to replace a program that is not there: the kernel refuses
+ * that in each case, and says of a link EBUSY, else EEXIST. Where it does not come to that, what holds
+ * the program has to do.
  */
-static bool is_by_link(int prog_fd, int ifindex, enum bk_xdp_mode mode)
+static bool is_by_link(int prog_fd, int ifindex, const struct bk_xdp_prog *p)
 {
 	char why[8];
+	int err = bk_rtnl_set_xdp(ifindex, prog_fd, prog_fd,
+				  modes[p->mode].flag | XDP_FLAGS_REPLACE, why, sizeof(why));
 
-	return bk_rtnl_set_xdp(ifindex, prog_fd, prog_fd, modes[mode].flag | XDP_FLAGS_REPLACE, why,
-			       sizeof(why)) == -EBUSY;
+	return err == -EBUSY || (err != -EEXIST && p->link_id);
 }
 
 /* ": xdp_filter (id 7), other (id 9)", or nothing. */
@@ -428,18 +435,20 @@ static void list_components(uint32_t dispatcher, char *buf, size_t size)
 /* A name that a shell takes as it is, for what is to be typed; names are made by strangers. */
 static const char *typed(const char *name)
 {
-	size_t plain = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@+-");
+	size_t plain =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._@+-");
 
 	return name[plain] || name[0] == '-' ? "IF" : name;
 }
 
-static void what_to_do(const struct bk_xdp_dev *dev, const struct bk_xdp_prog *p, bool by_link, char *buf,
-		       size_t size)
+static void what_to_do(const struct bk_xdp_dev *dev, const struct bk_xdp_prog *p, bool by_link,
+		       char *buf, size_t size)
 {
 	if (p->is_dispatcher)
 		snprintf(buf, size, "xdp-loader unload %s --all", typed(dev->name));
 	else if (!by_link)
-		snprintf(buf, size, "ip link set dev %s %s off", typed(dev->name), modes[p->mode].off);
+		snprintf(buf, size, "ip link set dev %s %s off", typed(dev->name),
+			 modes[p->mode].off);
 	else if (p->link_id && p->link_id != BK_XDP_LINK_UNKNOWN)
 		snprintf(buf, size, "end its owner, or bpftool link detach id %u", p->link_id);
 	else
@@ -449,7 +458,7 @@ static void what_to_do(const struct bk_xdp_dev *dev, const struct bk_xdp_prog *p
 static void say_busy(const struct bk_xdp_dev *dev, int prog_fd)
 {
 	const struct bk_xdp_prog *p = &dev->progs[0];
-	bool by_link = is_by_link(prog_fd, dev->ifindex, p->mode);
+	bool by_link = is_by_link(prog_fd, dev->ifindex, p);
 	char with[256] = "", todo[80], link[24] = "";
 
 	if (p->is_dispatcher)
@@ -457,14 +466,16 @@ static void say_busy(const struct bk_xdp_dev *dev, int prog_fd)
 	if (by_link && p->link_id && p->link_id != BK_XDP_LINK_UNKNOWN)
 		snprintf(link, sizeof(link), " %u", p->link_id);
 	what_to_do(dev, p, by_link, todo, sizeof(todo));
-	bk_log_set_cause("%s already has %s %s (id %u, %s, by %s%s)%s; it is left alone: detach it first (%s)",
-			 dev->name, p->is_dispatcher ? "libxdp's dispatcher" : "the XDP program",
-			 p->name[0] ? p->name : "?", p->id, modes[p->mode].name,
-			 by_link ? "link" : "netlink", link, with, todo);
+	bk_log_set_cause(
+		"%s already has %s %s (id %u, %s, by %s%s)%s; it is left alone: detach it first (%s)",
+		dev->name, p->is_dispatcher ? "libxdp's dispatcher" : "the XDP program",
+		p->name[0] ? p->name : "?", p->id, modes[p->mode].name,
+		by_link ? "link" : "netlink", link, with, todo);
 }
 
 /* A driver's "no", with what helps. */
-static void say_refused(const struct bk_xdp_dev *dev, enum bk_xdp_mode mode, int err, const char *why)
+static void say_refused(const struct bk_xdp_dev *dev, enum bk_xdp_mode mode, int err,
+			const char *why)
 {
 	bool size = strcasestr(why, "mtu") || err == -ERANGE || err == -EMSGSIZE;
 
@@ -473,14 +484,15 @@ static void say_refused(const struct bk_xdp_dev *dev, enum bk_xdp_mode mode, int
 	else if (err == -EMFILE || err == -ENFILE)
 		bk_log_set_cause("%s: %s: raise the limit (ulimit -n)", dev->name, strerror(-err));
 	else if (is_ours_to_solve(err))
-		bk_log_set_cause("%s: the kernel refuses %s XDP (%s): %s", dev->name, modes[mode].name,
-				 strerror(-err), why);
+		bk_log_set_cause("%s: the kernel refuses %s XDP (%s): %s", dev->name,
+				 modes[mode].name, strerror(-err), why);
 	else if (mode == BK_XDP_GENERIC)
 		bk_log_set_cause("%s: the kernel refuses generic XDP: %s", dev->name, why);
 	else if (size)
-		bk_log_set_cause("%s: the driver refuses %s XDP: %s: lower the MTU (ip link set dev %s mtu 1500; of a "
-				 "veth, that of its other end), or use -S (generic)",
-				 dev->name, modes[mode].name, why, typed(dev->name));
+		bk_log_set_cause(
+			"%s: the driver refuses %s XDP: %s: lower the MTU (ip link set dev %s mtu 1500; of a "
+			"veth, that of its other end), or use -S (generic)",
+			dev->name, modes[mode].name, why, typed(dev->name));
 	else
 		bk_log_set_cause("%s: the driver refuses %s XDP: %s: use -S (generic)", dev->name,
 				 modes[mode].name, why);
@@ -512,7 +524,8 @@ static int attach_one(int prog_fd, const struct bk_xdp_dev *dev, enum bk_xdp_mod
 	*got = BK_XDP_GENERIC;
 	err = make_link(prog_fd, dev->ifindex, BK_XDP_GENERIC);
 	if (err >= 0) {
-		bk_note("%s: the driver refuses native XDP (%s): generic is used, which costs more", dev->name, why);
+		bk_note("%s: the driver refuses native XDP (%s): generic is used, which costs more",
+			dev->name, why);
 		return err;
 	}
 	ask_why(prog_fd, dev->ifindex, BK_XDP_GENERIC, err, generic, sizeof(generic));
@@ -521,8 +534,8 @@ static int attach_one(int prog_fd, const struct bk_xdp_dev *dev, enum bk_xdp_mod
 	else if (native == err && !strcmp(why, generic))
 		bk_log_set_cause("%s: the kernel refuses XDP: %s", dev->name, why);
 	else
-		bk_log_set_cause("%s: the driver refuses native XDP (%s), the kernel generic (%s)", dev->name, why,
-				 generic);
+		bk_log_set_cause("%s: the driver refuses native XDP (%s), the kernel generic (%s)",
+				 dev->name, why, generic);
 	return err;
 }
 
@@ -560,7 +573,8 @@ static void forget_port(struct bk_xdp *x, struct port *p, const char *what)
 	p->link = -1;
 	x->left--;
 	bk_warn("%s %s: %s", p->name, what,
-		x->left ? "nothing is seen of it any more" : "it was the last interface, so this ends");
+		x->left ? "nothing is seen of it any more" :
+			  "it was the last interface, so this ends");
 }
 
 static void check_port(struct bk_xdp *x, struct port *p)
@@ -681,8 +695,8 @@ static int make_room(struct bk_xdp *x)
 	return 0;
 }
 
-int bk_xdp_attach(struct bk_run *run, struct bpf_program *prog, int ifindex, enum bk_xdp_mode wanted,
-		  enum bk_xdp_mode *got)
+int bk_xdp_attach(struct bk_run *run, struct bpf_program *prog, int ifindex,
+		  enum bk_xdp_mode wanted, enum bk_xdp_mode *got)
 {
 	enum bk_xdp_mode mode;
 	struct bk_xdp_dev dev;
@@ -726,6 +740,9 @@ void bk_xdp_detach(struct bk_run *run)
 	for (struct port *p = x->ports; p < x->ports + x->n; p++)
 		if (p->link >= 0)
 			close(p->link);
+	/* drivers do not wait for programs that run on other CPUs, which this does (synchronize_rcu()) */
+	if (x->left)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	if (x->news >= 0)
 		close(x->news);
 	if (x->clock >= 0)
@@ -747,7 +764,8 @@ static int check_folder(bool make)
 	struct stat st;
 
 	if (statfs(BPFFS, &fs) || fs.f_type != BPF_FS_MAGIC) {
-		bk_log_set_cause(BPFFS " is no BPF file system: mount it (mount -t bpf bpf " BPFFS ")");
+		bk_log_set_cause(BPFFS " is no BPF file system: mount it (mount -t bpf bpf " BPFFS
+				       ")");
 		return -ENOTSUP;
 	}
 	if (make && mkdir(PINS, 0700) && errno != EEXIST) {
@@ -760,8 +778,8 @@ static int check_folder(bool make)
 		return -errno;
 	if (S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !(st.st_mode & 077))
 		return 0;
-	bk_log_set_cause(PINS " is no folder of ours alone (owner %u, mode %o): remove it", st.st_uid,
-			 st.st_mode & 07777);
+	bk_log_set_cause(PINS " is no folder of ours alone (owner %u, mode %o): remove it",
+			 st.st_uid, st.st_mode & 07777);
 	return -EPERM;
 }
 
@@ -821,7 +839,8 @@ int bk_xdp_pin(struct bk_run *run, int ifindex)
 	int err;
 
 	if (!p) {
-		bk_log_set_cause("interface %d has no program of ours that could be pinned", ifindex);
+		bk_log_set_cause("interface %d has no program of ours that could be pinned",
+				 ifindex);
 		return -ENOENT;
 	}
 	err = check_folder(true);
@@ -848,7 +867,8 @@ int bk_xdp_unpin_checked(const char *tool, int ifindex)
 	pin_path(path, sizeof(path), tool, ifindex);
 	link = err ? err : bpf_obj_get(path);
 	if (link == -ENOENT)
-		bk_log_set_cause("%s: nothing of %s is pinned for it (there is no %s)", name, tool, path);
+		bk_log_set_cause("%s: nothing of %s is pinned for it (there is no %s)", name, tool,
+				 path);
 	else if (link < 0 && !err)
 		bk_log_set_cause("%s: cannot open %s: %s", name, path, strerror(-link));
 	if (link < 0)

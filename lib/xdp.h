@@ -89,7 +89,7 @@ int bk_xdp_attach(struct bk_run *run, struct bpf_program *prog, int ifindex, enu
 		  enum bk_xdp_mode *got);
 /* On how many interfaces our programs still are; looks at each, and warns of those that are gone. Needs no privileges. */
 size_t bk_xdp_check(struct bk_run *run);
-/* For the runtime: detaches all of them. */
+/* For the runtime: detaches all of them, and waits until none runs any more. */
 void bk_xdp_detach(struct bk_run *run);
 
 /* ---- staying attached ---- */

@@ -78,7 +78,9 @@ static int attach(struct bk_run *run, void *skel)
 	if (!strcmp(config.names[0], "any"))
 		return attach_any(run, skel);
 	for (char **name = config.names; *name && !err; name++)
-		err = attach_one(run, skel, **name == '#' ? atoi(*name + 1) : (int)if_nametoindex(*name), *name);
+		err = attach_one(run, skel,
+				 **name == '#' ? atoi(*name + 1) : (int)if_nametoindex(*name),
+				 *name);
 	return err;
 }
 
@@ -145,7 +147,8 @@ static int list(void)
 		printf("%d %s %s %u", d->ifindex, d->name, d->up ? "up" : "down", d->mtu);
 		for (int i = 0; i < d->nprogs; i++)
 			printf(" %s:%u:%s:%u%s", bk_xdp_mode_name(d->progs[i].mode), d->progs[i].id,
-			       d->progs[i].name, d->progs[i].link_id, d->progs[i].is_dispatcher ? ":dispatcher" : "");
+			       d->progs[i].name, d->progs[i].link_id,
+			       d->progs[i].is_dispatcher ? ":dispatcher" : "");
 		putchar('\n');
 	}
 	free(devs);
@@ -179,7 +182,8 @@ static int hold(int argc, char **argv)
 {
 	struct foreign_bpf *s = foreign_bpf__open_and_load();
 	bool generic = argc > 2 && !strcmp(argv[2], "generic");
-	LIBBPF_OPTS(bpf_link_create_opts, o, .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
+	LIBBPF_OPTS(bpf_link_create_opts, o,
+		    .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
 	int ifindex, fd, err;
 
 	if (!s || argc < 3)

@@ -204,6 +204,7 @@ static int hold(int argc, char **argv)
 	}
 	if (err < 0)
 		bk_error("%s", strerror(-err));
+	foreign_bpf__destroy(s);
 	return err < 0 ? BK_EXIT_FAILED : 0;
 }
 

@@ -367,6 +367,15 @@ def test_the_same_index_in_another_namespace_is_another_interface(room):
         assert (ours.frames, theirs.frames) == (FRAMES, 2 * FRAMES)
 
 
+def test_a_link_in_another_namespace_is_not_taken_for_the_one_that_is_here(room):
+    with Room() as other:
+        other.command(XDPTEST, "hold", "link", "va", "native", "/sys/fs/bpf/theirs", room.path)
+        (number, _, link, _), = other.programs().values()
+        assert link and room.programs()["native"][0] == number
+        assert f"(id {number}, native, by netlink); it" in room.refused("va")
+        assert f"native, by link {link}); it" in other.refused("va")
+
+
 # ---- many ----
 
 def test_any_attaches_to_all_that_are_up_and_soon(room):
@@ -443,15 +452,19 @@ def test_what_is_not_ours_is_not_unpinned(room):
     assert room.refused("xdptest", "va", verb="unpin") == \
         f"va: {place} is left alone: it is a link to another interface"
     assert len(room.programs("vb")) == 1
-    # one of another namespace that has the same index
+    room.command("mv", place, ours)
+    # one of ours, to an interface that has the same index in another namespace, where we are, too
+    room.attach("-p", "va").end()
     with Room() as other:
-        subprocess.run([*room.prefix, "mv", place, our_pin(room, "va").replace(str(room.inode), str(other.inode))],
-                       check=True)
-        mixed = ["nsenter", "-t", str(room.holder.pid), "--mount", "nsenter", "-t", str(other.holder.pid), "--net"]
-        other.prefix = mixed
-        said = other.refused("xdptest", "va", verb="unpin")
-        assert "is left alone" in said
-        assert len(room.programs("vb")) == 1
+        place = our_pin(room).replace(str(room.inode), str(other.inode))
+        room.command("mv", our_pin(room), place)
+        theirs = other.attach("va")
+        other.prefix = ["nsenter", "-t", str(room.holder.pid), "--mount",
+                        "nsenter", "-t", str(other.holder.pid), "--net"]
+        assert other.refused("xdptest", "va", verb="unpin") == \
+            f"va: {place} is left alone: its program is not the one that is there"
+        assert len(room.programs()) == len(other.programs()) == 1
+        assert theirs.end() == 0
 
 
 def test_a_pin_that_is_there_is_not_overwritten(room):

@@ -6,11 +6,15 @@
  * xdptest list                               every interface, and what is on it
  * xdptest components ID                      what is behind a dispatcher
  * xdptest unpin TOOL IF
- * xdptest hold netlink|link IF MODE [PIN]    put somebody else's program there; until a signal, if by link without PIN
+ * xdptest hold netlink|link IF MODE [PIN [NETNS]]
+ *                   put somebody else's program there; until a signal, if by link without PIN; the same one by
+ *                   netlink to what has the same index in another namespace, too
  */
 #include <bpf/bpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_link.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -178,13 +182,23 @@ static int unpin(const char *name, const char *ifname)
 	return err ? BK_EXIT_FAILED : 0;
 }
 
+static int attach_there(const char *netns, int ifindex, int prog_fd, uint32_t flags)
+{
+	int fd = open(netns, O_RDONLY | O_CLOEXEC),
+	    err = fd < 0 || setns(fd, CLONE_NEWNET) ? -errno : 0;
+
+	if (fd >= 0)
+		close(fd);
+	return err ? err : bpf_xdp_attach(ifindex, prog_fd, flags, NULL);
+}
+
 static int hold(int argc, char **argv)
 {
 	struct foreign_bpf *s = foreign_bpf__open_and_load();
 	bool generic = argc > 2 && !strcmp(argv[2], "generic");
 	LIBBPF_OPTS(bpf_link_create_opts, o,
 		    .flags = generic ? XDP_FLAGS_SKB_MODE : XDP_FLAGS_DRV_MODE);
-	int ifindex, fd, err;
+	int ifindex, fd, link, err;
 
 	if (!s || argc < 3)
 		return BK_EXIT_USAGE;
@@ -193,9 +207,11 @@ static int hold(int argc, char **argv)
 	if (!strcmp(argv[0], "netlink")) {
 		err = bpf_xdp_attach(ifindex, fd, o.flags | XDP_FLAGS_UPDATE_IF_NOEXIST, NULL);
 	} else {
-		err = fd = bpf_link_create(fd, ifindex, BPF_XDP, &o);
-		if (fd >= 0 && argc > 3)
-			err = bpf_obj_pin(fd, argv[3]);
+		err = link = bpf_link_create(fd, ifindex, BPF_XDP, &o);
+		if (link >= 0 && argc > 3)
+			err = bpf_obj_pin(link, argv[3]);
+		if (err >= 0 && argc > 4)
+			err = attach_there(argv[4], ifindex, fd, o.flags);
 		if (err >= 0 && argc == 3) {
 			puts("attached");
 			fflush(stdout);

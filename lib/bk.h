@@ -32,6 +32,7 @@ enum {
 
 struct bk_run;
 struct bk_out;
+struct bk_xdp;
 
 /* ---- values in options (value.c) ---- */
 
@@ -420,7 +421,7 @@ struct bk_tool {
 	 * bk_run.status.
 	 */
 	int (*configure)(struct bk_run *, void *skel);
-	int (*attach)(struct bk_run *, void *skel);	 /* instead of the default */
+	int (*attach)(struct bk_run *, void *skel);	 /* instead of the default; -ECANCELED as configure() */
 	int (*started)(struct bk_run *, void *skel);	 /* attached, privileges still there */
 	int (*event)(struct bk_run *, const void *rec, size_t len);
 	int (*report)(struct bk_run *, void *skel, bool last); /* each interval, and once at the end */
@@ -455,10 +456,11 @@ struct bk_run {
 	const char *save;	/* a file for pcapng.h, instead of lines on stdout ("-": there); set by init(), or NULL */
 	const struct bk_caller *caller;
 	struct bk_command *command; /* behind "--", from when it is there, or NULL */
-	int status;		/* with -ECANCELED from configure(): the exit status, BK_EXIT_LACKING if 0 */
+	int status;		/* with -ECANCELED from configure() or attach(): the exit status, BK_EXIT_LACKING if 0 */
 	struct bk_loop *loop;
 	struct bpf_link *links[16]; /* besides those of the skeleton; gone when that is detached */
 	size_t nlinks;
+	struct bk_xdp *xdp; /* what is attached to interfaces (xdp.h), or NULL */
 };
 
 /* Parses the arguments behind the tool's name. Returns -1 to go on, else the exit status. */

@@ -21,7 +21,13 @@ enum {
 	DRAIN_MAX = 65536,    /* records at a time, so that a flood does not keep signals waiting */
 };
 
-enum what { SIGNAL, INTERVAL, DURATION, STDOUT, RING, COMMAND };
+enum what { SIGNAL, INTERVAL, DURATION, STDOUT, RING, COMMAND, WATCHED };
+
+struct watched {
+	int fd;
+	int (*ready)(void *ctx); /* NULL: a free place */
+	void *ctx;
+};
 
 struct bk_loop {
 	struct bk_run *run;
@@ -36,6 +42,7 @@ struct bk_loop {
 	size_t size;          /* of the ring */
 	int window;           /* ms */
 	uint64_t lost;        /* as far as it was said */
+	struct watched watched[4];
 };
 
 static int watch(struct bk_loop *l, int fd, enum what what, uint32_t events, int op)
@@ -252,6 +259,38 @@ static bool ends_soon(const struct bk_run *run)
 	       bk_now() + run->opts.interval / 20 >= run->start_ns + run->opts.duration;
 }
 
+int bk_loop_watch(struct bk_loop *l, int fd, int (*ready)(void *ctx), void *ctx)
+{
+	int err;
+
+	for (size_t i = 0; i < ARRAY_LEN(l->watched); i++) {
+		if (l->watched[i].ready)
+			continue;
+		err = watch(l, fd, WATCHED + i, EPOLLIN, EPOLL_CTL_ADD);
+		if (!err)
+			l->watched[i] = (struct watched){ fd, ready, ctx };
+		return err;
+	}
+	return -ENOSPC;
+}
+
+void bk_loop_unwatch(struct bk_loop *l, int fd)
+{
+	for (size_t i = 0; i < ARRAY_LEN(l->watched); i++)
+		if (l->watched[i].ready && l->watched[i].fd == fd) {
+			watch(l, fd, WATCHED + i, 0, EPOLL_CTL_DEL);
+			l->watched[i].ready = NULL;
+		}
+}
+
+/* Returns what the function does. */
+static int be_ready(struct bk_loop *l, uint32_t what)
+{
+	const struct watched *w = &l->watched[what - WATCHED];
+
+	return w->ready ? w->ready(w->ctx) : 0;
+}
+
 int bk_loop_command(struct bk_loop *l, struct bk_command *command)
 {
 	int err = watch(l, command->pidfd, COMMAND, EPOLLIN, EPOLL_CTL_ADD);
@@ -317,6 +356,13 @@ int bk_loop_run(struct bk_loop *l, int (*tick)(struct bk_run *))
 			case COMMAND:
 				ended = over = true;
 				break;
+			case RING:
+				break;
+			default:
+				err = be_ready(l, ev[i].data.u32);
+				if (err < 0)
+					return err;
+				over |= err;
 			}
 		if (over || run->stop)
 			break;

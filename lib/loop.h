@@ -27,6 +27,12 @@ uint64_t bk_loop_ring_size(long cpus);
 int bk_loop_window(int ms, size_t bytes, size_t size, bool tty);
 /* The ring, of so many bytes, if the tool has events. */
 int bk_loop_ring(struct bk_loop *loop, int map_fd, size_t size);
+/*
+ * Calls a function when there is something to be read from a descriptor, until bk_loop_unwatch(). The function returns
+ * 0, or 1 to end the loop, or a negative errno.
+ */
+int bk_loop_watch(struct bk_loop *loop, int fd, int (*ready)(void *ctx), void *ctx);
+void bk_loop_unwatch(struct bk_loop *loop, int fd);
 /* Lets a command go. Its end ends the loop, and signals that are sent to us alone are passed on to it. */
 int bk_loop_command(struct bk_loop *loop, struct bk_command *command);
 /*

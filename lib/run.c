@@ -18,6 +18,7 @@
 #include "out.h"
 #include "probe.h"
 #include "version.h"
+#include "xdp.h"
 
 enum { FOLLOW_MAX = 16384 }; /* processes of a command, at a time */
 
@@ -314,6 +315,7 @@ static void detach(struct bk_run *run, struct any_skel *skel)
 	bpf_object__detach_skeleton(skel->skeleton);
 	while (run->nlinks)
 		bpf_link__destroy(run->links[--run->nlinks]);
+	bk_xdp_detach(run);
 }
 
 static int attach(struct bk_run *run, struct any_skel *skel)
@@ -458,7 +460,8 @@ static int start(struct bk_run *run, struct any_skel **skel)
 			return -1;
 		}
 		if (err == -ECANCELED)
-			return run->status == BK_EXIT_USAGE ? bk_usage(run) : BK_EXIT_LACKING;
+			return run->status == BK_EXIT_USAGE ? bk_usage(run) :
+							      run->status ?: BK_EXIT_LACKING;
 		if (rungs[i] && rungs[i + 1] && !run->opts.probe)
 			bk_debug("the probe %s is not to be had here (%s)", rungs[i],
 				 bk_log_cause() ? bk_log_cause() : strerror(-err));

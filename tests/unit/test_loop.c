@@ -9,7 +9,8 @@
 
 static struct bk_out out;
 static struct bk_run run;
-static int ticks, signal_at, stop_at, fail_at, close_at, reader;
+static int (*on_watched)(void *ctx); /* if set, a descriptor that is ready at once is watched */
+static int ticks, watched, signal_at, stop_at, fail_at, close_at, reader;
 
 static int report(struct bk_run *r, void *skel, bool last)
 {
@@ -31,6 +32,42 @@ static int on_tick(struct bk_run *r)
 	return ticks == fail_at ? -EIO : 0;
 }
 
+static int count_watched(void *ctx)
+{
+	assert_ptr_equal(ctx, &watched);
+	watched++;
+	return 0;
+}
+
+static int end_watched(void *ctx)
+{
+	count_watched(ctx);
+	return watched == 3;
+}
+
+static int fail_watched(void *ctx)
+{
+	return -ENXIO;
+}
+
+/* Among others that are not ready, or no longer watched. */
+static void watch_one(struct bk_loop *loop)
+{
+	static int quiet[2], ready[2];
+
+	watched = 0;
+	assert_int_equal(pipe(quiet), 0);
+	assert_int_equal(pipe(ready), 0);
+	assert_int_equal(write(ready[1], "x", 1), 1);
+	for (int i = 0; i < 11; i++) { /* more often than there are places */
+		assert_int_equal(bk_loop_watch(loop, ready[0], fail_watched, NULL), 0);
+		bk_loop_unwatch(loop, ready[0]);
+	}
+	assert_int_equal(bk_loop_watch(loop, quiet[0], fail_watched, NULL), 0);
+	assert_int_equal(bk_loop_watch(loop, ready[0], on_watched, &watched), 0);
+	assert_int_equal(bk_loop_watch(loop, ready[0], fail_watched, NULL), -EEXIST);
+}
+
 /* Runs with the interval and the duration given, in ms; returns how many ms it took. */
 static double go(int interval, int duration, int want)
 {
@@ -49,6 +86,8 @@ static double go(int interval, int duration, int want)
 	run.opts.duration = duration * 1000000ULL;
 	ticks = 0;
 	assert_int_equal(bk_loop_open(&run, &loop), 0);
+	if (on_watched)
+		watch_one(loop);
 	err = bk_loop_run(loop, on_tick);
 	bk_loop_close(loop);
 	close(ends[1]);
@@ -150,6 +189,19 @@ static void test_failure(void **state)
 	assert_int_equal(ticks, 3);
 }
 
+static void test_watched(void **state)
+{
+	on_watched = end_watched;
+	assert_true(go(0, 20000, 0) < 5000);
+	assert_int_equal(watched, 3);
+	on_watched = fail_watched;
+	go(0, 20000, -ENXIO);
+	on_watched = count_watched;
+	go(0, 50, 0);
+	assert_true(watched > 3);
+	on_watched = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +209,7 @@ int main(void)
 		cmocka_unit_test(test_signal),        cmocka_unit_test(test_signals_are_given_back),
 		cmocka_unit_test(test_closed_stdout), cmocka_unit_test(test_failure),
 		cmocka_unit_test(test_window),        cmocka_unit_test(test_ring_size),
+		cmocka_unit_test(test_watched),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -80,21 +80,47 @@ static void add_time(struct options *op, uint16_t code, uint64_t time)
 	add_value(op, code, words, sizeof(words));
 }
 
+static char *append(char *p, const void *bytes, size_t n)
+{
+	memcpy(p, bytes, n);
+	return p + n;
+}
+
+static const char zeros[4];
+
+/* One that fits into the buffer, as nearly all do: at once, since it is what takes most of the time of a packet. */
+static void put_small(struct bk_out *o, const uint32_t *head, const void *fixed, size_t nfixed,
+		      const void *data, size_t ndata, const struct options *op)
+{
+	char *begin = bk_room(o, head[1]), *p = begin;
+
+	p = append(p, head, 2 * sizeof(*head));
+	p = append(p, fixed, nfixed);
+	if (ndata)
+		p = append(p, data, ndata);
+	p = append(p, zeros, padded(ndata) - ndata);
+	p = append(p, op->buf, op->n);
+	p = append(p, &head[1], sizeof(*head));
+	o->n += p - begin;
+}
+
 static void put_block(struct bk_out *o, uint32_t type, const void *fixed, size_t nfixed,
 		      const void *data, size_t ndata, struct options *op)
 {
-	static const char zeros[4];
 	uint32_t head[2] = { type };
 
 	if (op->n)
 		end_option(op, 0, 0);
 	head[1] = FRAME + nfixed + padded(ndata) + op->n;
+	if (head[1] <= sizeof(o->buf)) {
+		put_small(o, head, fixed, nfixed, data, ndata, op);
+		return;
+	}
 	/* what does not fit into the buffer begins at its start */
-	bk_room(o, head[1] < sizeof(o->buf) ? head[1] : sizeof(o->buf));
+	bk_room(o, sizeof(o->buf));
 	bk_put_bytes(o, head, sizeof(head));
 	bk_put_bytes(o, fixed, nfixed);
-	if (ndata)
-		bk_put_bytes(o, data, ndata);
+	bk_put_bytes(o, data, ndata);
 	bk_put_bytes(o, zeros, padded(ndata) - ndata);
 	bk_put_bytes(o, op->buf, op->n);
 	bk_put_bytes(o, &head[1], sizeof(head[1]));

@@ -483,13 +483,22 @@ static void put_tcp_options(struct dumped *d, uint32_t off, uint32_t end)
 	bk_putc(o, ']');
 }
 
-static void put_tcp(struct dumped *d)
+static void put_tcp_seq(struct dumped *d)
+{
+	if (!(d->p.flags & PKT_TCP) || d->how & BK_DUMP_QUIET)
+		return;
+	put(d->o, " seq ");
+	bk_put_u64(d->o, d->p.tcp_seq);
+}
+
+/* Behind the length, so that what is in front of it is the line that people know. */
+static void put_tcp_flags(struct dumped *d)
 {
 	const struct pkt *p = &d->p;
 	struct bk_out *o = d->o;
 	const uint8_t *h;
 
-	if (!(p->flags & PKT_TCP))
+	if (!(p->flags & PKT_TCP) || d->how & BK_DUMP_QUIET)
 		return;
 	put(o, " [");
 	for (size_t i = 0; i < ARRAY_LEN(tcp_flags); i++)
@@ -497,8 +506,7 @@ static void put_tcp(struct dumped *d)
 			bk_putc(o, tcp_flags[i].letter);
 	if (!p->tcp_flags)
 		put(o, "none");
-	put(o, "] seq ");
-	bk_put_u64(o, p->tcp_seq);
+	bk_putc(o, ']');
 	h = bytes(d, d->l4, 14);
 	if (p->tcp_flags & PKT_TCP_ACK) {
 		put(o, ", ack ");
@@ -928,6 +936,35 @@ static bool payload(const struct dumped *d, uint32_t *n)
 	return d->ip_len != PKT_LEN_UNKNOWN && d->ip_len >= head;
 }
 
+/* What follows the protocol's name. */
+static void put_l4(struct dumped *d)
+{
+	const struct pkt *p = &d->p;
+
+	switch (p->l4_proto) {
+	case PKT_IP_ICMP:
+	case PKT_IP_ICMP6:
+		if (!(p->flags & PKT_ICMP))
+			break;
+		bk_putc(d->o, ' ');
+		if (p->l4_proto == PKT_IP_ICMP)
+			put_icmp4(d);
+		else
+			put_icmp6(d);
+		break;
+	case PKT_IP_SCTP:
+		put_sctp(d);
+		break;
+	case PKT_IP_GRE:
+		put_gre(d);
+		break;
+	case IPIP:
+	case IPV6_IN_IP:
+		put_inner(d, " ", 0, p->l4_proto == IPIP ? PKT_ETH_IPV4 : PKT_ETH_IPV6);
+		break;
+	}
+}
+
 static void put_ip(struct dumped *d)
 {
 	const struct pkt *p = &d->p;
@@ -941,37 +978,16 @@ static void put_ip(struct dumped *d)
 	if (d->how & BK_DUMP_VERBOSE)
 		put_ip_fields(d);
 	put_endpoints(o, p);
-	if (d->l4) {
-		switch (p->l4_proto) {
-		case PKT_IP_TCP:
-			put_tcp(d);
-			break;
-		case PKT_IP_ICMP:
-		case PKT_IP_ICMP6:
-			if (!(p->flags & PKT_ICMP))
-				break;
-			bk_putc(o, ' ');
-			if (p->l4_proto == PKT_IP_ICMP)
-				put_icmp4(d);
-			else
-				put_icmp6(d);
-			break;
-		case PKT_IP_SCTP:
-			put_sctp(d);
-			break;
-		case PKT_IP_GRE:
-			put_gre(d);
-			break;
-		case IPIP:
-		case IPV6_IN_IP:
-			put_inner(d, " ", 0, p->l4_proto == IPIP ? PKT_ETH_IPV4 : PKT_ETH_IPV6);
-			break;
-		}
-	}
+	if (d->l4 && p->l4_proto == PKT_IP_TCP)
+		put_tcp_seq(d);
+	else if (d->l4 && !(d->how & BK_DUMP_QUIET))
+		put_l4(d);
 	if (payload(d, &n)) {
 		put(o, ", length ");
 		bk_put_u64(o, n);
 	}
+	if (d->l4 && p->l4_proto == PKT_IP_TCP)
+		put_tcp_flags(d);
 	if (p->flags & PKT_FRAGMENT) {
 		put_number(o, ", fragment at ", p->frag_off);
 		if (more_fragments(d))

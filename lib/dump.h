@@ -20,11 +20,12 @@ struct bk_dump_packet {
 enum bk_dump_how {
 	BK_DUMP_LINK = 1,    /* the link header in front: addresses, tags, ethertype, length of the frame */
 	BK_DUMP_VERBOSE = 2, /* fields of the IP header, window and options of TCP, and the like */
+	BK_DUMP_QUIET = 4, /* only addresses, protocol and length */
 };
 
 /*
- * The packet as a part of a line, without time or newline: "IP 10.0.0.2:9203 > 10.0.0.1:80 TCP [P.] seq 437136853,
- * ack 1, length 6". The length is that of the payload behind the header of TCP, UDP, SCTP or GRE, of what is
+ * The packet as a part of a line, without time or newline: "IP 10.0.0.2:9203 > 10.0.0.1:80 TCP seq 437136853, length 6
+ * [P.], ack 1". The length is that of the payload behind the header of TCP, UDP, SCTP or GRE, of what is
  * behind the IP headers for all else, and of what is behind the link header if it is not IP. A header that is not all
  * there is "[|tcp]", one that contradicts itself "(malformed)".
  */

@@ -17,22 +17,21 @@ static const struct shape {
 	{ "tcp data", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500002e00010000400666c70a0000020a00000123f300001a0e"
 	  "2dd5ee6b280050182000a42c0000736978736978",
-	  .line = "IP 10.0.0.2:9203 > 10.0.0.1:0 TCP [P.] seq 437136853, ack 4000000000, length 6",
+	  .line = "IP 10.0.0.2:9203 > 10.0.0.1:0 TCP seq 437136853, length 6 [P.], ack 4000000000",
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 60: IP "
-	  "(ttl 64, id 1, length 46) 10.0.0.2:9203 > 10.0.0.1:0 TCP [P.] seq 437136853, "
-	  "ack 4000000000, win 8192, length 6" },
+	  "(ttl 64, id 1, length 46) 10.0.0.2:9203 > 10.0.0.1:0 TCP seq 437136853, "
+	  "length 6 [P.], ack 4000000000, win 8192" },
 	{ "tcp seq is unsigned", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500002e00010000400666c70a0000020a00000123f30050ffff"
 	  "ffff000000005000200002440000736978736978",
-	  .line = "IP 10.0.0.2:9203 > 10.0.0.1:80 TCP [none] seq 4294967295, length 6" },
+	  .line = "IP 10.0.0.2:9203 > 10.0.0.1:80 TCP seq 4294967295, length 6 [none]" },
 	{ "tcp syn, options", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004510003c10e14000400615c90a0000020a000001000100020000"
 	  "000000000000a002faf039030000020405b40402080a000000070000000001030307",
-	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, length 0",
+	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 0 [S]",
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 74: IP "
-	  "(tos 0x10, ttl 64, id 4321, DF, length 60) 10.0.0.2:1 > 10.0.0.1:2 TCP [S] "
-	  "seq 0, win 64240, options [mss 1460,sackOK,TS val 7 ecr 0,nop,wscale 7], "
-	  "length 0",
+	  "(tos 0x10, ttl 64, id 4321, DF, length 60) 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, "
+	  "length 0 [S], win 64240, options [mss 1460,sackOK,TS val 7 ecr 0,nop,wscale 7]",
 	  .json = ", 'len':74, 'cap_len':74, 'smac':'02:00:00:00:00:02', "
 	  "'dmac':'02:00:00:00:00:01', 'ethertype':2048, 'proto':'tcp', "
 	  "'saddr':'10.0.0.2', 'daddr':'10.0.0.1', 'ttl':64, 'ip_id':4321, 'sport':1, "
@@ -41,21 +40,21 @@ static const struct shape {
 	{ "tcp sack, urgent, ecn", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500003c00010000400666b90a0000020a000001000100020000"
 	  "000000000003a0f0200025b700050512000000010000000200000003000000040000",
-	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP [.UEW] seq 0, ack 3, length 0",
+	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 0 [.UEW], ack 3",
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 74: IP "
-	  "(ttl 64, id 1, length 60) 10.0.0.2:1 > 10.0.0.1:2 TCP [.UEW] seq 0, ack 3, "
-	  "win 8192, urg 5, options [sack 1:2 3:4,eol], length 0" },
+	  "(ttl 64, id 1, length 60) 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 0 [.UEW], "
+	  "ack 3, win 8192, urg 5, options [sack 1:2 3:4,eol]" },
 	{ "tcp unknown option", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500003000010000400666c50a0000020a000001000100020000"
 	  "0000000000037012200076f20000220661626364fe02",
-	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP [S.] seq 0, ack 3, length 0",
+	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 0 [S.], ack 3",
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 62: IP "
-	  "(ttl 64, id 1, length 48) 10.0.0.2:1 > 10.0.0.1:2 TCP [S.] seq 0, ack 3, win "
-	  "8192, options [option 34 of length 6,option 254 of length 2], length 0" },
+	  "(ttl 64, id 1, length 48) 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 0 [S.], "
+	  "ack 3, win 8192, options [option 34 of length 6,option 254 of length 2]" },
 	{ "tcp fin", BK_LINK_ETHERNET,
 	  "02000000000102000000000286dd600000000014064020010db80000000000000000000000022001"
 	  "0db800000000000000000000000101bbea6000000000000000015011200048420000",
-	  .line = "IP6 [2001:db8::2]:443 > [2001:db8::1]:60000 TCP [F.] seq 0, ack 1, length 0" },
+	  .line = "IP6 [2001:db8::2]:443 > [2001:db8::1]:60000 TCP seq 0, length 0 [F.], ack 1" },
 	{ "ipv4 options", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004700002700010000401159bc0a0000020a000001070704000000"
 	  "000000050006000b2768616263",
@@ -351,10 +350,10 @@ static const struct shape {
 	  "02000000000102000000000288a810648100000786dd600000000014064020010db8000000000000"
 	  "00000000000220010db8000000000000000000000001000500060000000000000000500220003463"
 	  "0000",
-	  .line = "vlan 100 vlan 7 IP6 [2001:db8::2]:5 > [2001:db8::1]:6 TCP [S] seq 0, length 0",
+	  .line = "vlan 100 vlan 7 IP6 [2001:db8::2]:5 > [2001:db8::1]:6 TCP seq 0, length 0 [S]",
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, vlan 100 prio 0 dei, vlan 7 prio 0, "
 	  "ethertype IPv6 (0x86dd), length 82: IP6 (hlim 64, length 20) [2001:db8::2]:5 "
-	  "> [2001:db8::1]:6 TCP [S] seq 0, win 8192, length 0",
+	  "> [2001:db8::1]:6 TCP seq 0, length 0 [S], win 8192",
 	  .json = ", 'len':82, 'cap_len':82, 'smac':'02:00:00:00:00:02', "
 	  "'dmac':'02:00:00:00:00:01', 'vlan':100, 'inner_vlan':7, 'ethertype':34525, "
 	  "'proto':'tcp', 'saddr':'2001:db8::2', 'daddr':'2001:db8::1', 'ttl':64, "
@@ -415,28 +414,28 @@ static const struct shape {
 	{ "tcp offset too small", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500002800010000400666cd0a0000020a000001000100020000"
 	  "00000000000120102000abce0000",
-	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP [.] seq 0, ack 1 (malformed)" },
+	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0 [.], ack 1 (malformed)" },
 	{ "tcp option too long", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500002c00010000400666c90a0000020a000001000100020000"
 	  "0000000000006002200063cf0000080a0000",
-	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, length 0",
+	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 0 [S]",
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 58: IP "
-	  "(ttl 64, id 1, length 44) 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, win 8192, "
-	  "options [], length 0 (malformed)" },
+	  "(ttl 64, id 1, length 44) 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 0 [S], "
+	  "win 8192, options [] (malformed)" },
 	{ "tcp option beyond the header", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500003300010000400666c20a0000020a000001000100020000"
 	  "00000000000060022000a6980000080a00007061796c6f6164",
-	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, length 7",
+	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 7 [S]",
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 65: IP "
-	  "(ttl 64, id 1, length 51) 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, win 8192, "
-	  "options [], length 7 (malformed)" },
+	  "(ttl 64, id 1, length 51) 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 7 [S], "
+	  "win 8192, options [] (malformed)" },
 	{ "tcp sack of a wrong length", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500003800010000400666bd0a0000020a000001000100020000"
 	  "0000000000009002200034bc0000050c0000000000010000000201010101",
-	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, length 0",
+	  .line = "IP 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 0 [S]",
 	  .full = "02:00:00:00:00:02 > 02:00:00:00:00:01, ethertype IPv4 (0x0800), length 70: IP "
-	  "(ttl 64, id 1, length 56) 10.0.0.2:1 > 10.0.0.1:2 TCP [S] seq 0, win 8192, "
-	  "options [option 5 of length 12,nop,nop,nop,nop], length 0" },
+	  "(ttl 64, id 1, length 56) 10.0.0.2:1 > 10.0.0.1:2 TCP seq 0, length 0 [S], "
+	  "win 8192, options [option 5 of length 12,nop,nop,nop,nop]" },
 	{ "ip length of an unknown protocol too small", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500000a0001000040fd65f40a0000020a00000161626364",
 	  .line = "IP 10.0.0.2 > 10.0.0.1 protocol 253 (malformed)" },
@@ -447,7 +446,7 @@ static const struct shape {
 	{ "first fragment of tcp", BK_LINK_ETHERNET,
 	  "02000000000102000000000208004500004000072000400646af0a0000020a000001000500060000"
 	  "00000000000150102000aee10000666666666666666666666666666666666666666666666666",
-	  .line = "IP 10.0.0.2:5 > 10.0.0.1:6 TCP [.] seq 0, ack 1, length 24, fragment at 0, "
+	  .line = "IP 10.0.0.2:5 > 10.0.0.1:6 TCP seq 0, length 24 [.], ack 1, fragment at 0, "
 	  "more" },
 	{ "bytes that were never there", BK_LINK_ETHERNET,
 	  "0200000000010200000000020800450005dc000100004011610e0a0000020a0000010001000205c8"
@@ -637,7 +636,7 @@ static void where_it_is_cut_off(void **state)
 		{ "ipv4 options", 41, "IP 10.0.0.2 > 10.0.0.1 UDP [|udp]" },
 		{ "tcp data", 47, "IP 10.0.0.2:9203 > 10.0.0.1:0 TCP [|tcp]" },
 		{ "tcp data", 48,
-		  "IP 10.0.0.2:9203 > 10.0.0.1:0 TCP [P.] seq 437136853, ack 4000000000, length 6" },
+		  "IP 10.0.0.2:9203 > 10.0.0.1:0 TCP seq 437136853, length 6 [P.], ack 4000000000" },
 		{ "icmp echo request", 36, "IP 10.0.0.2 > 10.0.0.1 ICMP echo request, length 64 [|icmp]" },
 		{ "icmp port unreachable", 43,
 		  "IP 10.0.0.2 > 10.0.0.1 ICMP port unreachable, for IP [|ip], length 56" },
@@ -735,6 +734,29 @@ static void hexadecimal_and_text(void **state)
 	}
 }
 
+/* Of each kind no more than its addresses, the protocol and the length. */
+static void quiet(void **state)
+{
+	static const struct {
+		const char *name, *line;
+	} want[] = {
+		{ "tcp data", "IP 10.0.0.2:9203 > 10.0.0.1:0 TCP, length 6" },
+		{ "tcp fin", "IP6 [2001:db8::2]:443 > [2001:db8::1]:60000 TCP, length 0" },
+		{ "icmp echo request", "IP 10.0.0.2 > 10.0.0.1 ICMP, length 64" },
+	};
+	unsigned int found = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(shapes); i++)
+		for (size_t k = 0; k < ARRAY_LEN(want); k++)
+			if (!strcmp(shapes[i].name, want[k].name)) {
+				uint32_t n = make(shapes[i].hex);
+
+				assert_said(&shapes[i], said(&shapes[i], n, n, BK_DUMP_QUIET), want[k].line);
+				found++;
+			}
+	assert_int_equal(found, ARRAY_LEN(want));
+}
+
 static void text_has_no_bytes_of_strangers(void **state)
 {
 	uint8_t all[256];
@@ -765,6 +787,7 @@ int main(void)
 		cmocka_unit_test(each_packet_cut_off),
 		cmocka_unit_test(where_it_is_cut_off),
 		cmocka_unit_test(lengths),
+		cmocka_unit_test(quiet),
 		cmocka_unit_test(any_type_of_link),
 		cmocka_unit_test_setup_teardown(hexadecimal, begin, end),
 		cmocka_unit_test_setup_teardown(hexadecimal_and_text, begin, end),

@@ -47,6 +47,11 @@ struct bk_list { /* of small numbers: pids, ports */
 	uint32_t v[16];
 };
 
+struct bk_names { /* of an option that is given several times */
+	unsigned int n;
+	const char *v[64];
+};
+
 /*
  * Each parses the whole of a string and returns NULL, or what is wrong with it, as the end of the
  * sentence "'X' is ...". Nothing is written on failure.
@@ -79,6 +84,7 @@ enum bk_opt_type {
 	BK_OPT_CGROUP,	 /* struct bk_filter: cgroup, cgroup_level */
 	BK_OPT_NETNS,	 /* uint32_t, inode */
 	BK_OPT_IFNAME,	 /* const char *, at most 15 bytes */
+	BK_OPT_IFNAMES,	 /* struct bk_names of such */
 	BK_OPT_SHARED,	 /* no option of its own: another letter for the shared one of this name */
 };
 
@@ -101,6 +107,7 @@ struct bk_opt {
 		const char **str;
 		int *choice;
 		struct bk_list *list;
+		struct bk_names *names;
 		struct bk_net *net;
 		struct bk_filter *filter;
 	} to;
@@ -130,6 +137,8 @@ struct bk_opt {
 	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_HOST, .to.net = p }
 #define BK_IFNAME(l, n, p, a, h) \
 	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_IFNAME, .to.str = p }
+#define BK_IFNAMES(l, n, p, a, h) \
+	{ .letter = l, .name = n, .arg = a, .help = h, .type = BK_OPT_IFNAMES, .to.names = p }
 #define BK_LETTER(l, n) { .letter = l, .name = n, .type = BK_OPT_SHARED }
 
 /* The shared options that a tool takes; all tools take the output and diagnostic ones besides. */
@@ -146,6 +155,7 @@ enum bk_common {
 	BK_BUFFER = 1 << 9, /* has events */
 	BK_PIDNS = 1 << 10,
 	BK_COMMAND = 1 << 11, /* one to run and to follow, behind "--" */
+	BK_WORDS = 1 << 12,   /* words beside the options, which together are one text */
 	BK_TASK = BK_PID | BK_TID | BK_COMM | BK_UID | BK_CGROUP | BK_NETNS | BK_PIDNS | BK_COMMAND,
 };
 
@@ -157,6 +167,7 @@ struct bk_common_opts {
 	struct bk_list pids, tids;
 	const char *comm;
 	char **command; /* behind "--", ends with NULL; NULL: none */
+	char *words;    /* with a blank between each two; NULL: none */
 	struct bk_filter filter; /* uid, cgroup, netns; the rest is filled in by the runtime */
 	uint64_t duration, interval, buffer;
 	uint32_t count, follow_max; /* count: --limit */
@@ -276,6 +287,8 @@ void bk_json_end(struct bk_out *o);
 void bk_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void bk_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void bk_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* What a tool ends with, in the words of another one: without the tool's name in front. */
+void bk_total(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void bk_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void bk_log_init(const char *name, unsigned int verbose);
 /* Keeps libbpf's messages; the last that names a cause, or NULL. Valid until the next load. */
@@ -407,6 +420,7 @@ struct bk_tool {
 	enum bk_group group;
 	unsigned int common; /* enum bk_common */
 	unsigned int needs;  /* enum bk_need */
+	uint64_t buffer; /* bytes of the ring where --buffer is not given; 0: by the number of CPUs */
 	enum bk_timestamp timestamp; /* where --timestamp is not given */
 	const char *const *probes; /* rungs, best first, NULL-terminated; a program is WHAT__RUNG */
 	const char *const *blind;  /* what each rung cannot see, or NULL */
@@ -453,6 +467,8 @@ struct bk_run {
 	int map_fd;		/* a map that report() reads by system call, or -1; set by started() */
 	volatile struct bk_books *books;
 	bool stop;		/* end the loop after this event */
+	/* with run->save it calls bk_begin_output() before it writes */
+	int (*instead)(struct bk_run *); /* set by init(): what is done without any program; returns the exit status */
 	const char *save;	/* a file for pcapng.h, instead of lines on stdout ("-": there); set by init(), or NULL */
 	const struct bk_caller *caller;
 	struct bk_command *command; /* behind "--", from when it is there, or NULL */
@@ -501,6 +517,13 @@ struct bk_call {
 int bk_attach_calls(struct bk_run *run, struct bpf_program *prog, const char *edge,
 		    const struct bk_call *calls, size_t n);
 
+/*
+ * Opens a file as our caller may do it, not as we may; a new one is only for him. The descriptor is closed where
+ * another program is executed. Returns it, or a negative errno.
+ */
+int bk_open_as_caller(const char *path, int flags);
+/* What is in the file of run->save goes now; a negative errno is said. */
+int bk_begin_output(struct bk_run *run);
 /* Leads the tool through its life and returns the exit status. */
 int bk_run(struct bk_run *run);
 
@@ -523,6 +546,11 @@ void *bk_var(struct bpf_object *obj, const char *section, const char *name, size
  * clock is read for few of them: how wall and monotonic time differ is taken from within a second of the event.
  */
 size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf);
+/*
+ * The same for a time in CLOCK_REALTIME, such as a file has. Of kinds that count from something else than midnight
+ * there are the seconds since first, and of CLOCK_MONOTONIC, those since 1970.
+ */
+size_t bk_wall_text(struct bk_run *run, uint64_t wall_ns, uint64_t first, char *buf);
 uint64_t bk_now(void); /* CLOCK_MONOTONIC, ns */
 /* The same in CLOCK_REALTIME, of which the difference is taken as bk_time_text() does. */
 uint64_t bk_wall(uint64_t mono_ns);

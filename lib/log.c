@@ -21,11 +21,11 @@ void bk_log_init(const char *name, unsigned int verbose)
 	log_state.verbose = verbose;
 }
 
-static void say(const char *fmt, va_list ap)
+static void say(bool named, const char *fmt, va_list ap)
 {
 	char text[1024], line[BK_ESCAPE_MAX(sizeof(text)) + 64];
 	int n = vsnprintf(text, sizeof(text), fmt, ap);
-	int head = snprintf(line, 64, "%s: ", log_state.name);
+	int head = named ? snprintf(line, 64, "%s: ", log_state.name) : 0;
 
 	if (n >= (int)sizeof(text))
 		n = sizeof(text) - 1;
@@ -38,7 +38,7 @@ static void say(const char *fmt, va_list ap)
 		return;
 }
 
-#define SAY(fn, when)                 \
+#define SAY(fn, named, when)          \
 	void fn(const char *fmt, ...) \
 	{                             \
 		va_list ap;           \
@@ -46,14 +46,15 @@ static void say(const char *fmt, va_list ap)
 		if (!(when))          \
 			return;       \
 		va_start(ap, fmt);    \
-		say(fmt, ap);         \
+		say(named, fmt, ap);  \
 		va_end(ap);           \
 	}
 
-SAY(bk_error, true)
-SAY(bk_warn, true)
-SAY(bk_note, true)
-SAY(bk_debug, log_state.verbose)
+SAY(bk_error, true, true)
+SAY(bk_warn, true, true)
+SAY(bk_note, true, true)
+SAY(bk_total, false, true)
+SAY(bk_debug, true, log_state.verbose)
 
 /* The complaint is the last line of a verifier's log, in front of its statistics. */
 static bool is_complaint(const char *line)

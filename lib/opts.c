@@ -73,6 +73,7 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 		  BK_OPT_FLAG, .to.flag = NULL },
 		{ 'h', "help", NULL, "this text", BK_OPT_FLAG, .to.flag = NULL },
 	};
+	static char buffer_help[96];
 	static const unsigned int taken_if[] = {
 		BK_PID,	  BK_TID,     BK_COMM,	   BK_UID,   BK_CGROUP, BK_NETNS,
 		BK_PIDNS, BK_COMMAND, BK_INTERVAL, BK_COUNT, BK_COUNT,	BK_TIMESTAMP,
@@ -89,6 +90,14 @@ static void make_table(struct table *t, const struct bk_tool *tool, struct bk_co
 
 		if (i < ARRAY_LEN(taken_if) && !(tool->common & taken_if[i]))
 			continue;
+		if (!tool->probes && !strcmp(row.name, "probe"))
+			continue;
+		if (tool->buffer && !strcmp(row.name, "buffer")) {
+			snprintf(buffer_help, sizeof(buffer_help),
+				 "of the ring buffer, rounded up to a power of two (%uM)",
+				 (unsigned int)(tool->buffer >> 20));
+			row.help = buffer_help;
+		}
 		for (const struct bk_opt *o = tool->opts; o && o->type; o++) {
 			if (o->type != BK_OPT_SHARED)
 				continue;
@@ -200,6 +209,13 @@ static const char *set(const struct bk_opt *o, const char *arg)
 			return "not the name of an interface: 1 to 15 bytes";
 		*o->to.str = arg;
 		return NULL;
+	case BK_OPT_IFNAMES:
+		if (!*arg || strlen(arg) > 15)
+			return "not the name of an interface: 1 to 15 bytes";
+		if (o->to.names->n == ARRAY_LEN(o->to.names->v))
+			return "one too many: it can be given 64 times";
+		o->to.names->v[o->to.names->n++] = arg;
+		return NULL;
 	default:
 		return "unusable";
 	}
@@ -284,9 +300,26 @@ static int too_many(const struct bk_run *run, const char *arg)
 	return bk_usage(run);
 }
 
+/* Behind those that came before. */
+static void add_word(struct bk_run *run, const char *word)
+{
+	size_t before = run->opts.words ? strlen(run->opts.words) : 0;
+	char *words = realloc(run->opts.words, before + strlen(word) + 2);
+
+	if (!words)
+		abort();
+	sprintf(words + before, before ? " %s" : "%s", word);
+	run->opts.words = words;
+}
+
 /* What stands behind "--": n words. */
 static int set_command(struct bk_run *run, char **words, int n)
 {
+	if (run->tool->common & BK_WORDS) {
+		for (int i = 0; i < n; i++)
+			add_word(run, words[i]);
+		return -1;
+	}
 	if (n && !(run->tool->common & BK_COMMAND)) {
 		bk_error("'%s' is one argument too many: this tool runs no command", words[0]);
 		return BK_EXIT_USAGE;
@@ -308,7 +341,7 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 
 	run->opts.timestamp = run->tool->timestamp;
 	make_table(&t, run->tool, &run->opts);
-	*s++ = run->tool->synopsis ? '+' : '-';
+	*s++ = run->tool->synopsis && !(run->tool->common & BK_WORDS) ? '+' : '-';
 	*s++ = ':';
 	for (size_t i = 0; i < t.n; i++) {
 		longs[i] = (struct option){ t.rows[i].name,
@@ -331,6 +364,10 @@ int bk_parse_args(struct bk_run *run, int argc, char **argv)
 			if (c == 256 + (int)i ||
 			    (c < 256 && t.rows[i].letter && c == t.rows[i].letter))
 				o = &t.rows[i];
+		if (c == 1 && run->tool->common & BK_WORDS) {
+			add_word(run, optarg);
+			continue;
+		}
 		if (c == 1)
 			return too_many(run, optarg);
 		if (!o) {
@@ -488,7 +525,7 @@ static void complete_values(const struct bk_tool *tool, const struct bk_opt *o, 
 	const char *comma = begun && o->type == BK_OPT_SET ? strrchr(begun, ',') : NULL;
 	int before = comma ? comma + 1 - begun : 0;
 
-	if (o->type == BK_OPT_IFNAME)
+	if (o->type == BK_OPT_IFNAME || o->type == BK_OPT_IFNAMES)
 		printf("<iface>\n");
 	else if (o->type == BK_OPT_FILE)
 		printf("<file>\n");

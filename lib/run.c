@@ -4,6 +4,7 @@
 #include <bpf/btf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,20 +165,14 @@ static void make_wall_text(struct wall_text *w)
 	w->zone_n = strlen(w->zone);
 }
 
-size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
+/* Time of day, or with the date. */
+static size_t clock_text(struct bk_run *run, uint64_t wall, char *buf)
 {
 	static struct wall_text last; /* most often of this second, too */
 	bool json = run->out->json;
 	int kind = run->opts.timestamp;
-	uint64_t wall;
-	time_t second;
+	time_t second = wall / SECOND;
 
-	if (kind == BK_TIME_MONO)
-		return seconds_text(mono_ns, buf);
-	if (kind == BK_TIME_REL) /* an event can be older than the end of attaching */
-		return seconds_text(mono_ns > run->start_ns ? mono_ns - run->start_ns : 0, buf);
-	wall = bk_wall(mono_ns);
-	second = wall / SECOND;
 	if (second != last.second || !last.n || last.kind != kind || last.json != json) {
 		last.second = second;
 		last.kind = kind;
@@ -189,6 +184,28 @@ size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
 	put_micros(buf + last.n, wall % SECOND);
 	memcpy(buf + last.n + 7, last.zone, sizeof(last.zone));
 	return last.n + 7 + last.zone_n;
+}
+
+size_t bk_time_text(struct bk_run *run, uint64_t mono_ns, char *buf)
+{
+	int kind = run->opts.timestamp;
+
+	if (kind == BK_TIME_MONO)
+		return seconds_text(mono_ns, buf);
+	if (kind == BK_TIME_REL) /* an event can be older than the end of attaching */
+		return seconds_text(mono_ns > run->start_ns ? mono_ns - run->start_ns : 0, buf);
+	return clock_text(run, bk_wall(mono_ns), buf);
+}
+
+size_t bk_wall_text(struct bk_run *run, uint64_t wall_ns, uint64_t first, char *buf)
+{
+	int kind = run->opts.timestamp;
+
+	if (kind == BK_TIME_MONO)
+		return seconds_text(wall_ns, buf);
+	if (kind == BK_TIME_REL)
+		return seconds_text(wall_ns > first ? wall_ns - first : 0, buf);
+	return clock_text(run, wall_ns, buf);
 }
 
 /* ---- starting ---- */
@@ -217,8 +234,9 @@ static int set_ring(struct bk_run *run, struct bpf_object *obj)
 		return 0;
 	if (!run->events)
 		return bpf_map__set_autocreate(map, false);
-	while (size < (run->opts.buffer ? run->opts.buffer :
-					  bk_loop_ring_size(sysconf(_SC_NPROCESSORS_ONLN))))
+	while (size < (run->opts.buffer   ? run->opts.buffer :
+		       run->tool->buffer ? run->tool->buffer :
+					    bk_loop_ring_size(sysconf(_SC_NPROCESSORS_ONLN))))
 		size *= 2;
 	return bpf_map__set_max_entries(map, size);
 }
@@ -555,7 +573,7 @@ static void close_books(struct bk_run *run)
 		bk_warn("of %llu processes or threads the end was not seen: there were too many at a time",
 			(unsigned long long)untracked);
 	if (undecided)
-		bk_warn("whether %llu packets match the expression (--filter) is unknown, and they are left "
+		bk_warn("whether %llu packets match the expression is unknown, and they are left "
 			"out: what it looks at could not be read",
 			(unsigned long long)undecided);
 	if (!run->opts.stats)
@@ -580,12 +598,11 @@ static bool to_stdout(const struct bk_run *run)
 	return !run->save || !strcmp(run->save, "-");
 }
 
-/* As our caller may do it, not as we may. Before signals are blocked: it can take long until a pipe has a reader. */
-static int open_as_caller(const char *path)
+int bk_open_as_caller(const char *path, int flags)
 {
 	uid_t uid = setfsuid(getuid());
 	gid_t gid = setfsgid(getgid());
-	int fd = open(path, O_WRONLY | O_CREAT | O_NOCTTY | O_CLOEXEC, 0600);
+	int fd = open(path, flags | O_NOCTTY | O_CLOEXEC, 0600);
 	int err = fd < 0 ? -errno : 0;
 
 	setfsgid(gid);
@@ -593,7 +610,10 @@ static int open_as_caller(const char *path)
 	return err ? err : fd;
 }
 
-/* Returns 0 or the exit status. What is in the file stays there until all is attached. */
+/*
+ * Returns 0 or the exit status. What is in the file stays there until all is attached. Before signals are blocked: it
+ * can take long until a pipe has a reader.
+ */
 static int open_save(struct bk_run *run)
 {
 	int fd;
@@ -601,7 +621,7 @@ static int open_save(struct bk_run *run)
 	if (!run->save)
 		return 0;
 	if (!to_stdout(run)) {
-		fd = open_as_caller(run->save);
+		fd = bk_open_as_caller(run->save, O_WRONLY | O_CREAT);
 		if (fd < 0) {
 			bk_error("cannot open '%s' to write to it: %s", run->save, strerror(-fd));
 			return BK_EXIT_FAILED;
@@ -622,6 +642,15 @@ static int empty_save(struct bk_run *run)
 	if (to_stdout(run) || fstat(run->out->fd, &st) || !S_ISREG(st.st_mode))
 		return 0;
 	return ftruncate(run->out->fd, 0) ? -errno : 0;
+}
+
+int bk_begin_output(struct bk_run *run)
+{
+	int err = empty_save(run);
+
+	if (err)
+		bk_error("cannot empty '%s': %s", run->save, strerror(-err));
+	return err;
 }
 
 /* What could not be written before may be said only now. */
@@ -773,6 +802,41 @@ static void fill_stdio(void)
 		close(fd);
 }
 
+/* Writes the rest, and says if that failed; returns the exit status. */
+static int end_output(struct bk_run *run, int status)
+{
+	bk_flush(run->out);
+	close_save(run);
+	if (run->out->error == -EINTR) {
+		bk_warn("the end of the output could not be written: nobody reads it");
+	} else if (run->out->error && run->out->error != -EPIPE) {
+		bk_error("cannot write to %s: %s", to_stdout(run) ? "stdout" : run->save,
+			 strerror(-run->out->error));
+		return BK_EXIT_FAILED;
+	}
+	return status;
+}
+
+/* What needs no program needs no privileges either. */
+static int do_instead(struct bk_run *run)
+{
+	int status = open_save(run);
+
+	if (status)
+		return status;
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
+	run->cols = NULL;
+	start_lines(run);
+	status = run->instead(run);
+	if (run->out->json) {
+		bk_json_begin(run->out, "end");
+		bk_json_u64(run->out, "printed", run->printed);
+		bk_json_end(run->out);
+	}
+	return end_output(run, status);
+}
+
 int bk_run(struct bk_run *run)
 {
 	struct bk_command command = { .pidfd = -1, .hold = -1 };
@@ -795,12 +859,18 @@ int bk_run(struct bk_run *run)
 		status = bk_usage(run);
 		goto fini;
 	}
-	status = bk_preflight(run->tool->needs);
-	if (!status)
+	status = 0;
+	if (!run->instead)
+		status = bk_preflight(run->tool->needs);
+	if (!status && !run->instead)
 		status = check_btf(run);
 	if (!status && closed && to_stdout(run)) {
 		bk_error("stdout is closed: there is nowhere to write to");
 		status = BK_EXIT_FAILED;
+	}
+	if (!status && run->instead) {
+		status = do_instead(run);
+		goto fini;
 	}
 	if (!status)
 		status = open_save(run);
@@ -834,16 +904,7 @@ int bk_run(struct bk_run *run)
 	if (status != -1)
 		goto close;
 	err = go(run, skel, &command);
-	bk_flush(run->out);
-	close_save(run);
-	status = err ? BK_EXIT_FAILED : BK_EXIT_OK;
-	if (run->out->error == -EINTR) {
-		bk_warn("the end of the output could not be written: nobody reads it");
-	} else if (run->out->error && run->out->error != -EPIPE) {
-		bk_error("cannot write to %s: %s", to_stdout(run) ? "stdout" : run->save,
-			 strerror(-run->out->error));
-		status = BK_EXIT_FAILED;
-	}
+	status = end_output(run, err ? BK_EXIT_FAILED : BK_EXIT_OK);
 	run->tool->skel->destroy(skel);
 	if (run->command) {
 		bk_loop_wait(run->loop);

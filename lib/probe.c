@@ -25,6 +25,9 @@ static const struct attach {
 	{ "tp_btf/", "btf_trace_", "tracepoint", BTF_KIND_TYPEDEF, BPF_TRACE_RAW_TP },
 	{ "fentry/", "", "function", BTF_KIND_FUNC, BPF_TRACE_FENTRY },
 	{ "fexit/", "", "function", BTF_KIND_FUNC, BPF_TRACE_FEXIT },
+	/* of another program, which bk_probe_aim() says */
+	{ "program/entry", NULL, "function", 0, BPF_TRACE_FENTRY },
+	{ "program/exit", NULL, "function", 0, BPF_TRACE_FEXIT },
 };
 
 /* The names that are always looked for, which are the first. */
@@ -35,6 +38,8 @@ struct bk_probe {
 	int handlers[ARRAY_LEN(attaches)]; /* libbpf's numbers of ours for the sections */
 	char path[32];
 	struct bpf_object_open_opts opts;
+	int aim; /* descriptor of the program that ours attach to, and the id of its function in its BTF */
+	uint32_t aim_id;
 	struct bk_kbtf_name *names; /* of the object; the strings are ours */
 	size_t count, room;
 };
@@ -117,8 +122,11 @@ static const struct bk_kbtf_name *find_target(const struct bk_probe *p,
 					      const struct bpf_program *prog)
 {
 	const struct attach *a = attach_of(prog);
-	size_t n = strlen(a->prefix);
+	size_t n;
 
+	if (!a->kind)
+		return NULL;
+	n = strlen(a->prefix);
 	for (size_t i = NUMBERS; i < p->count; i++)
 		if (p->names[i].kinds == 1u << a->kind && !strncmp(p->names[i].name, a->prefix, n) &&
 		    !strcmp(p->names[i].name + n, target_of(prog)))
@@ -131,14 +139,17 @@ static int prepare_load(struct bpf_program *prog, struct bpf_prog_load_opts *opt
 {
 	const struct bk_probe *p = (void *)cookie;
 	const struct bk_kbtf_name *target = find_target(p, prog);
-	enum bpf_attach_type type = attach_of(prog)->type;
+	const struct attach *a = attach_of(prog);
+	enum bpf_attach_type type = a->type;
 
-	if (!target || !target->id)
+	if (a->kind ? !target || !target->id : p->aim < 0)
 		return -ESRCH;
 	bpf_program__set_type(prog, BPF_PROG_TYPE_TRACING);
 	bpf_program__set_expected_attach_type(prog, type);
 	opts->expected_attach_type = type;
-	opts->attach_btf_id = target->id;
+	opts->attach_btf_id = a->kind ? target->id : p->aim_id;
+	if (!a->kind)
+		opts->attach_prog_fd = p->aim;
 	return 0;
 }
 
@@ -225,7 +236,11 @@ static int add_target(struct bk_probe *p, const struct bpf_program *prog)
 {
 	const struct attach *a = attach_of(prog);
 	char name[256];
-	int n = snprintf(name, sizeof(name), "%s%s", a->prefix, target_of(prog));
+	int n;
+
+	if (!a->kind)
+		return 0;
+	n = snprintf(name, sizeof(name), "%s%s", a->prefix, target_of(prog));
 
 	return n < (int)sizeof(name) ? add_name(p, name, n, 1u << a->kind) : -ENAMETOOLONG;
 }
@@ -303,6 +318,12 @@ int bk_probe_learn(struct bk_probe *p, struct bpf_object *obj)
 	bk_log_set_cause("/sys/kernel/btf/vmlinux has types of a kind that this version does "
 			 "not know, or is damaged: look for a newer version");
 	return -EOPNOTSUPP;
+}
+
+void bk_probe_aim(struct bk_probe *p, int prog_fd, uint32_t function)
+{
+	p->aim = prog_fd;
+	p->aim_id = function;
 }
 
 static int try_function(const struct attach *a, const struct bk_kbtf_name *target)
@@ -418,6 +439,7 @@ int bk_probe_open(struct bk_probe **out)
 	*out = NULL;
 	if (!p)
 		return -ENOMEM;
+	p->aim = -1;
 	p->file = memfd_create("bpfkit-btf", MFD_CLOEXEC);
 	snprintf(p->path, sizeof(p->path), "/proc/self/fd/%d", p->file);
 	if (p->file < 0)

@@ -39,6 +39,11 @@ int bk_probe_try(const struct bk_probe *p, struct bpf_object *obj, const char *r
  * Programs of the names in optional (NULL-terminated, or NULL) are not loaded where that is missing.
  */
 int bk_probe_resolve(struct bk_probe *p, struct bpf_object *obj, const char *const *optional);
+/*
+ * What programs of the sections "program/entry" and "program/exit" attach to when they are loaded: another program, by
+ * its descriptor, and the function in it, by its id in that program's own BTF.
+ */
+void bk_probe_aim(struct bk_probe *p, int prog_fd, uint32_t function);
 /* Attaches all programs of a skeleton. */
 int bk_probe_attach(struct bpf_object_skeleton *skeleton);
 

@@ -195,6 +195,9 @@ static int read_link(void *ctx, const struct nlmsghdr *h)
 		case IFLA_MTU:
 			l.mtu = get_u32(a);
 			break;
+		case IFLA_MASTER:
+			l.master = get_u32(a);
+			break;
 		case IFLA_XDP:
 			read_xdp(a, l.progs);
 			break;

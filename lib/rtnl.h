@@ -19,6 +19,7 @@ struct bk_rtnl_link {
 	char name[IF_NAMESIZE]; /* from strangers */
 	bool up;
 	uint32_t mtu;
+	int master; /* index of the interface that it is a port of; 0: of none */
 	uint32_t progs[BK_RTNL_MODES]; /* ids of XDP programs; 0: none */
 };
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "loop.h"
+#include "probe.h"
 #include "rtnl.h"
 
 #ifndef BPF_F_XDP_HAS_FRAGS /* Linux 5.18 */
@@ -176,7 +177,7 @@ static void copy_link(struct bk_xdp_dev *dev, const struct bk_rtnl_link *l)
 		[BK_RTNL_OFFLOAD] = BK_XDP_OFFLOAD,
 	};
 
-	*dev = (struct bk_xdp_dev){ .ifindex = l->ifindex, .up = l->up, .mtu = l->mtu };
+	*dev = (struct bk_xdp_dev){ .ifindex = l->ifindex, .up = l->up, .mtu = l->mtu, .master = l->master };
 	memcpy(dev->name, l->name, sizeof(dev->name));
 	for (int i = 0; i < BK_RTNL_MODES; i++)
 		if (l->progs[i])
@@ -363,15 +364,28 @@ int bk_xdp_prepare(struct bpf_program *prog, int ifindex, enum bk_xdp_mode mode)
 struct port {
 	int ifindex;
 	int link; /* -1: gone */
+	uint32_t traced; /* the program of somebody else's that ours look at; 0: it is ours */
 	char name[IF_NAMESIZE];
 };
 
+/* A program of ours that looks at one of somebody else's. */
+struct trace {
+	const struct bpf_program *prog;
+	uint32_t id;
+	int link;
+};
+
 struct bk_xdp {
+	struct trace *traces;
+	size_t ntraces;
+	uint32_t aim; /* the program that ours are loaded for */
+	int aim_fd;
 	struct bk_loop *loop;
 	struct port *ports;
 	size_t n, room, left;
 	size_t next; /* to be checked */
 	int news, clock;
+	struct bk_quiesce quiesce; /* where there is no membarrier() */
 };
 
 static int make_link(int prog_fd, int ifindex, enum bk_xdp_mode mode)
@@ -399,8 +413,10 @@ static void ask_why(int prog_fd, int ifindex, enum bk_xdp_mode mode, int err, ch
 
 	why[0] = 0;
 	if (!is_ours_to_solve(err) &&
-	    !bk_rtnl_set_xdp(ifindex, prog_fd, -1, flag | XDP_FLAGS_UPDATE_IF_NOEXIST, why, size))
-		bk_rtnl_set_xdp(ifindex, -1, prog_fd, flag | XDP_FLAGS_REPLACE, why, size);
+	    !bk_rtnl_set_xdp(ifindex, prog_fd, -1, flag | XDP_FLAGS_UPDATE_IF_NOEXIST, why, size) &&
+	    bk_rtnl_set_xdp(ifindex, -1, prog_fd, flag | XDP_FLAGS_REPLACE, why, size))
+		bk_warn("interface %d keeps our program, which could not be taken off: %s (ip link set dev IF %s off)",
+			ifindex, why, modes[mode].off);
 	if (!why[0])
 		snprintf(why, size, "%s", err == -EPERM ? bk_why_refused() : strerror(-err));
 }
@@ -455,15 +471,17 @@ static void what_to_do(const struct bk_xdp_dev *dev, const struct bk_xdp_prog *p
 		snprintf(buf, size, "end its owner");
 }
 
+/* prog_fd: another program, or -1: there is none to ask with. */
 static void say_busy(const struct bk_xdp_dev *dev, int prog_fd)
 {
 	const struct bk_xdp_prog *p = &dev->progs[0];
-	bool by_link = is_by_link(prog_fd, dev->ifindex, p);
+	bool link_known = p->link_id && p->link_id != BK_XDP_LINK_UNKNOWN;
+	bool by_link = prog_fd < 0 ? link_known : is_by_link(prog_fd, dev->ifindex, p);
 	char with[256] = "", todo[80], link[24] = "";
 
 	if (p->is_dispatcher)
 		list_components(p->id, with, sizeof(with));
-	if (by_link && p->link_id && p->link_id != BK_XDP_LINK_UNKNOWN)
+	if (by_link && link_known)
 		snprintf(link, sizeof(link), " %u", p->link_id);
 	what_to_do(dev, p, by_link, todo, sizeof(todo));
 	bk_log_set_cause(
@@ -486,8 +504,8 @@ static void say_refused(const struct bk_xdp_dev *dev, enum bk_xdp_mode mode, int
 	else if (is_ours_to_solve(err))
 		bk_log_set_cause("%s: the kernel refuses %s XDP (%s): %s", dev->name,
 				 modes[mode].name, strerror(-err), why);
-	else if (mode == BK_XDP_GENERIC)
-		bk_log_set_cause("%s: the kernel refuses generic XDP: %s", dev->name, why);
+	else if (mode == BK_XDP_GENERIC || err == -EEXIST)
+		bk_log_set_cause("%s: the kernel refuses %s XDP: %s", dev->name, modes[mode].name, why);
 	else if (size)
 		bk_log_set_cause(
 			"%s: the driver refuses %s XDP: %s: lower the MTU (ip link set dev %s mtu 1500; of a "
@@ -577,15 +595,31 @@ static void forget_port(struct bk_xdp *x, struct port *p, const char *what)
 			  "it was the last interface, so this ends");
 }
 
+static bool has_program(int ifindex, uint32_t id)
+{
+	struct bk_xdp_dev dev;
+
+	if (bk_xdp_query(ifindex, &dev))
+		return true; /* as far as is known */
+	for (int i = 0; i < dev.nprogs; i++)
+		if (dev.progs[i].id == id)
+			return true;
+	return false;
+}
+
 static void check_port(struct bk_xdp *x, struct port *p)
 {
 	char name[IF_NAMESIZE];
 	struct link_facts facts;
 
-	if (p->link < 0 || !read_link(p->link, &facts))
+	if (p->link < 0 || (!p->traced && !read_link(p->link, &facts)))
 		return;
 	if (!if_indextoname(p->ifindex, name))
 		forget_port(x, p, "is gone");
+	else if (p->traced && !has_program(p->ifindex, p->traced))
+		forget_port(x, p, "has another XDP program now, or none");
+	else if (p->traced)
+		return;
 	else if (facts.ifindex != p->ifindex)
 		forget_port(x, p, "has our program no more, which somebody detached");
 }
@@ -651,6 +685,14 @@ static int watch(struct bk_xdp *x)
 	return err ? err : bk_loop_watch(x->loop, x->clock, on_clock, x);
 }
 
+/* Not with nohz_full. */
+static bool has_membarrier(void)
+{
+	long known = syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
+
+	return known > 0 && known & MEMBARRIER_CMD_GLOBAL;
+}
+
 static int start_xdp(struct bk_run *run)
 {
 	int err;
@@ -660,7 +702,10 @@ static int start_xdp(struct bk_run *run)
 	run->xdp = calloc(1, sizeof(*run->xdp));
 	if (!run->xdp)
 		return -ENOMEM;
-	*run->xdp = (struct bk_xdp){ .loop = run->loop, .news = -1, .clock = -1 };
+	*run->xdp = (struct bk_xdp){ .loop = run->loop, .news = -1, .clock = -1, .aim_fd = -1,
+				     .quiesce = { -1, -1 } };
+	if (!has_membarrier())
+		bk_quiesce_open(&run->xdp->quiesce);
 	err = watch(run->xdp);
 	if (err)
 		bk_xdp_detach(run);
@@ -729,6 +774,13 @@ int bk_xdp_attach(struct bk_run *run, struct bpf_program *prog, int ifindex,
 	return 0;
 }
 
+/* Drivers do not wait for programs that run on other CPUs, which both of these do (synchronize_rcu()). */
+static void wait_for_programs(struct bk_xdp *x)
+{
+	if (x->quiesce.outer < 0 || bk_quiesce(&x->quiesce))
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+}
+
 void bk_xdp_detach(struct bk_run *run)
 {
 	struct bk_xdp *x = run->xdp;
@@ -740,16 +792,192 @@ void bk_xdp_detach(struct bk_run *run)
 	for (struct port *p = x->ports; p < x->ports + x->n; p++)
 		if (p->link >= 0)
 			close(p->link);
-	/* drivers do not wait for programs that run on other CPUs, which this does (synchronize_rcu()) */
+	for (size_t i = 0; i < x->ntraces; i++)
+		close(x->traces[i].link);
 	if (x->left)
-		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+		wait_for_programs(x);
+	bk_quiesce_close(&x->quiesce);
 	if (x->news >= 0)
 		close(x->news);
 	if (x->clock >= 0)
 		close(x->clock);
+	if (x->aim_fd >= 0)
+		close(x->aim_fd);
+	free(x->traces);
 	free(x->ports);
 	free(x);
 	run->xdp = NULL;
+}
+
+/* ---- at the programs of others ---- */
+
+/* The id of the type of a program's function in its own BTF; of several functions the first is the program itself. */
+static int find_function(int prog_fd, uint32_t *function)
+{
+	struct bpf_func_info info = { 0 };
+	struct bpf_prog_info prog = { .nr_func_info = 1,
+				      .func_info_rec_size = sizeof(info),
+				      .func_info = (uintptr_t)&info };
+	uint32_t size = sizeof(prog);
+	int err = bpf_obj_get_info_by_fd(prog_fd, &prog, &size);
+
+	*function = info.type_id;
+	return err ? err : prog.btf_id && info.type_id ? 0 : -ENOENT;
+}
+
+static int load_at(int prog_fd, uint32_t function, enum bpf_attach_type type, const struct bpf_insn *insns,
+		   size_t n)
+{
+	LIBBPF_OPTS(bpf_prog_load_opts, o, .expected_attach_type = type, .attach_prog_fd = prog_fd,
+		    .attach_btf_id = function);
+
+	return bpf_prog_load(BPF_PROG_TYPE_TRACING, "bpfkit", "GPL", insns, n, &o);
+}
+
+/*
+ * Loads and attaches a program that looks at the first member of the frame and does nothing: some kernels refuse the
+ * one, some the other, and that member is to be seen only where the other program says what it is given.
+ */
+static int try_at(int prog_fd, uint32_t function)
+{
+	static const struct bpf_insn nothing[] = {
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_1 },
+		{ .code = BPF_LDX | BPF_MEM | BPF_DW, .dst_reg = BPF_REG_1, .src_reg = BPF_REG_1 },
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	int fd = load_at(prog_fd, function, BPF_TRACE_FENTRY, nothing, 4), link;
+
+	if (fd < 0)
+		return fd;
+	link = bpf_raw_tracepoint_open(NULL, fd);
+	close(fd);
+	if (link >= 0)
+		close(link);
+	return link < 0 ? link : 0;
+}
+
+int bk_xdp_can_trace(const struct bk_xdp_dev *dev)
+{
+	enum { KERNEL_ENOTSUPP = 524 }; /* without trampolines, as on arm64 before 6.0 */
+	int fd = bpf_prog_get_fd_by_id(dev->progs[0].id), err = fd < 0 ? fd : 0;
+	const char *why = NULL;
+	uint32_t function;
+	char busy[400];
+
+	if (!err) {
+		err = find_function(fd, &function);
+		if (err == -ENOENT)
+			why = "it was loaded without types (BTF)";
+		err = err ? err : try_at(fd, function);
+	}
+	if (err == -KERNEL_ENOTSUPP)
+		err = -EOPNOTSUPP;
+	if (fd >= 0)
+		close(fd);
+	if (!err)
+		return 0;
+	say_busy(dev, -1);
+	snprintf(busy, sizeof(busy), "%s", bk_log_cause());
+	bk_log_set_cause("%s. At its entry or exit nothing can be captured: %s", busy,
+			 why		    ? why :
+			 err == -EACCES	    ? "its argument is not declared as struct xdp_md *" :
+			 err == -EBUSY	    ? "the kernel lets nobody look at a dispatcher that has programs" :
+			 err == -EPERM	    ? "this kernel does not allow programs at functions" :
+			 err == -EOPNOTSUPP ? "this kernel has no programs at functions" :
+			 err == -EINVAL	    ? "the kernel has no such programs at this one" :
+					      strerror(-err));
+	return err;
+}
+
+int bk_xdp_aim(struct bk_run *run, uint32_t id)
+{
+	uint32_t function;
+	int err = start_xdp(run), fd;
+
+	fd = err ? err : bpf_prog_get_fd_by_id(id);
+	err = fd < 0 ? fd : find_function(fd, &function);
+	if (err) {
+		bk_log_set_cause("XDP program %u cannot be looked at: %s", id, strerror(-err));
+		if (fd >= 0)
+			close(fd);
+		return err;
+	}
+	run->xdp->aim = id;
+	run->xdp->aim_fd = fd;
+	bk_probe_aim(run->probe, fd, function);
+	return 0;
+}
+
+/* The same program, loaded for another one than bk_xdp_aim() said. Returns its descriptor. */
+static int load_again(const struct bpf_program *prog, uint32_t id)
+{
+	enum bpf_attach_type type = bpf_program__expected_attach_type(prog);
+	int fd = bpf_prog_get_fd_by_id(id), again;
+	uint32_t function;
+
+	again = fd < 0 ? fd : find_function(fd, &function);
+	if (!again)
+		again = load_at(fd, function, type, bpf_program__insns(prog), bpf_program__insn_cnt(prog));
+	if (fd >= 0)
+		close(fd);
+	return again;
+}
+
+/* Once for each of their programs, whichever interfaces have it. Returns the link. */
+static int find_trace(struct bk_xdp *x, const struct bpf_program *prog, uint32_t id)
+{
+	struct trace *more;
+	int fd, link;
+
+	for (struct trace *t = x->traces; t < x->traces + x->ntraces; t++)
+		if (t->prog == prog && t->id == id)
+			return t->link;
+	more = reallocarray(x->traces, x->ntraces + 1, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	x->traces = more;
+	fd = id == x->aim ? bpf_program__fd(prog) : load_again(prog, id);
+	link = fd < 0 ? fd : bpf_raw_tracepoint_open(NULL, fd);
+	if (fd >= 0 && id != x->aim)
+		close(fd);
+	if (link >= 0)
+		more[x->ntraces++] = (struct trace){ prog, id, link };
+	return link;
+}
+
+int bk_xdp_trace(struct bk_run *run, struct bpf_program *prog, uint32_t id, int ifindex)
+{
+	struct bk_xdp *x = run->xdp;
+	struct port *p;
+	struct bk_xdp_dev dev;
+	uint32_t watched = id; /* or the dispatcher that calls it */
+	int link = find_trace(x, prog, id), err;
+
+	if (link < 0) {
+		bk_log_set_cause("XDP program %u cannot be looked at: %s", id, strerror(-link));
+		return link;
+	}
+	for (p = x->ports; p < x->ports + x->n; p++)
+		if (p->ifindex == ifindex)
+			return 0;
+	err = make_room(x);
+	if (err) {
+		bk_log_set_cause("interface %d cannot be watched: %s", ifindex, strerror(-err));
+		return err;
+	}
+	if (!has_program(ifindex, id) && !bk_xdp_query(ifindex, &dev) && dev.nprogs && dev.progs[0].is_dispatcher)
+		watched = dev.progs[0].id;
+	p = &x->ports[x->n];
+	*p = (struct port){ .ifindex = ifindex, .traced = watched, .link = fcntl(link, F_DUPFD_CLOEXEC, 0) };
+	if (p->link < 0 || !if_indextoname(ifindex, p->name)) {
+		err = -errno;
+		bk_log_set_cause("interface %d cannot be watched: %s", ifindex, strerror(-err));
+		return err;
+	}
+	x->n++;
+	x->left++;
+	return 0;
 }
 
 /* ---- staying attached ---- */

@@ -45,6 +45,7 @@ struct bk_xdp_dev {
 	char name[IF_NAMESIZE]; /* from strangers */
 	bool up;
 	uint32_t mtu;
+	int master; /* index of the interface that it is a port of (of a bond, a bridge ...); 0: of none */
 	struct bk_xdp_prog progs[4]; /* at most one for each mode */
 	int nprogs;
 };
@@ -91,6 +92,22 @@ int bk_xdp_attach(struct bk_run *run, struct bpf_program *prog, int ifindex, enu
 size_t bk_xdp_check(struct bk_run *run);
 /* For the runtime: detaches all of them, and waits until none runs any more. */
 void bk_xdp_detach(struct bk_run *run);
+
+/* ---- at the programs of others ---- */
+
+/*
+ * For configure(): may programs of ours be at the entry and the exit of the program that an interface has? Fails, said
+ * with the name of that program: the kernel does not allow it, or that program has no types. Nothing has changed.
+ */
+int bk_xdp_can_trace(const struct bk_xdp_dev *dev);
+/* For configure(), once: those in SEC("program/entry") and SEC("program/exit") are loaded for this program. */
+int bk_xdp_aim(struct bk_run *run, uint32_t id);
+/*
+ * For attach(): has such a program look at this one, on this interface, until the run's programs are detached; what it
+ * sees on other interfaces it must leave out itself. It may be one that a dispatcher there calls. Fails, said. That
+ * the interface is gone, or has another program, is told in a warning, and when there is no interface left the run ends.
+ */
+int bk_xdp_trace(struct bk_run *run, struct bpf_program *prog, uint32_t id, int ifindex);
 
 /* ---- staying attached ---- */
 

@@ -3,3 +3,4 @@
 TOOL(execsnoop)
 TOOL(netmon)
 TOOL(opensnoop)
+TOOL(xdpdump)

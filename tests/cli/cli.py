@@ -20,6 +20,11 @@ def run(*args, binary=BPFKIT, **kwargs):
     return subprocess.run([binary, *args], **kwargs)
 
 
+def least(tool):
+    """What a tool cannot be called without."""
+    return ["-i", "lo"] if tool == "xdpdump" else []
+
+
 def output(*args):
     """Of a call that must work and have no complaint."""
     done = run(*args)

@@ -7,7 +7,7 @@ import shlex
 
 import pytest
 
-from cli import assert_usage_error, completions, options, output, run
+from cli import assert_usage_error, completions, least, options, output, run
 
 # Values that are wrong besides the empty one: of the options that mean the same in all tools, and of a tool's own.
 # An option whose values are completed takes no other.
@@ -50,6 +50,11 @@ OWN_BAD = {
         "min": ["0", "-1", "1x"],
         "prefix": ["x" * 128],
     },
+    "xdpdump": {
+        "interface": ["sixteen-letters-"],
+        "snaplen": ["262145", "-1", "x", "1.5"],
+        "rx-capture": ["both", ",exit", "entry,,exit", "entry;exit"],
+    },
 }
 
 COMMAND = "[-- COMMAND [ARGUMENT]...]"     # in the usage of a tool that takes one
@@ -63,6 +68,11 @@ CONFLICTS = {
                   "--count --exit", "--count --cwd", "--count --exe", "-T -t", "--count --interval 1us"],
     "opensnoop": ["--rows 8", "--interval 1", "--count -U", "--count -n x", "--count -e", "--count -F", "--count --host-path",
                   "--count --glob x", "--count --buffer 1M", "--count --latency", "--by comm --prefix /"],
+    "xdpdump": ["-i lo -S -N", "-i lo -S -H", "-i lo -N -H", "-i lo -S -N -H", "-i any -H", "-i lo -i any -H",
+                *(f"-i lo -w x {line}" for line in ("-x", "-X", "-e", "-q", "--json", "--output json", "--timestamp iso")),
+                *(f"{instead} {live}" for instead in ("-r x", "-D")
+                  for live in ("-i lo", "-i any", "-S", "-N", "-H", "--rx-capture exit")),
+                "-D -r x", "-D -w x", "-D arp", "-D -- arp"],
 }
 
 
@@ -98,7 +108,7 @@ def test_values_that_are_completed_are_taken(tool, option, nobody):
             continue
         assert re.fullmatch(r"[\w-]+", value)
         for case in {value, value.upper() if option.name != "probe" else value}:
-            done = nobody(tool, f"--{option.name}", case)
+            done = nobody(tool, *least(tool), f"--{option.name}", case)
             # what is only missing is the option that it goes with
             assert done.returncode == 3 or " belong to " in done.stderr, f"{case}: {done}"
     if values and not values[0].startswith("<") and option.name != "probe":
@@ -125,7 +135,10 @@ def test_an_argument_too_many(tool, args, nobody):
 
 
 def test_a_command(tool, nobody):
-    """It is taken with all its words, or refused; one without a word is a mistake."""
+    """It is taken with all its words, or refused; one without a word is a mistake. Words can be an expression, too."""
+    if "[EXPRESSION]" in output(tool, "--help").splitlines()[0]:
+        assert_usage_error(nobody(tool, *least(tool), "--", "true", "--no-such-option"), tool, "'true --no-such-option'")
+        return
     taken = output(tool, "--help").splitlines()[0].endswith(COMMAND)
     for args in (["--", "true"], ["-v", "--", "true", "--no-such-option", "--", "x"], ["--", "--help"]):
         done = nobody(tool, *args)
@@ -177,11 +190,35 @@ def test_the_values_that_are_wrong_are_of_options_that_there_are():
         assert OWN_BAD[tool].keys() <= {option.name for option in options(tool)}
 
 
+# ---- interfaces and an expression ----
+
+@pytest.mark.parametrize("line", ["-i lo", "-i lo -i lo", "--interface=lo -i any", "-i any", "-i any -i any", "-i lo arp or udp",
+                                  "-i lo -- arp or udp", "arp -i lo or udp", "-i lo 'arp or udp'", "-i lo arp -- or udp",
+                                  "-i lo ''", "-i lo ' '", "-i lo -S -x -X -e -q -v -s 0 -c 1 --rx-capture exit,entry --json arp"])
+def test_xdpdump_takes(line, nobody):
+    """What is left to be wrong are the privileges."""
+    done = nobody("xdpdump", *shlex.split(line))
+    assert (done.returncode, done.stdout) == (3, "") and "capabilit" in done.stderr, done
+
+
+@pytest.mark.parametrize("line, named", [
+    ("", "-i IF"), ("arp", "-i IF"), ("--json -x", "-i IF"), ("-w x", "-i IF"), ("--rx-capture exit", "-i IF"),
+    ("-i no-such-one", "'no-such-one'"), ("-i lo -i no-such-one", "'no-such-one'"), ("-i any -i no-such-one", "'no-such-one'"),
+    ("-i lo -i ''", "--interface: ''"),
+    ("-i lo arp and", "'arp and'"), ("-i lo -- -x", "'-x'"), ("-i lo -- arp --json", "'arp --json'"), ("-i lo tcp port http", "'http'"),
+    ("-i lo host localhost", "'localhost'"), ("-i lo " + 1000 * "(arp) ", "is too long"),
+    ("-i lo port " + " or ".join(map(str, range(1, 999))), "is too long"), ("-i lo ip[70000] = 1", "'ip[70000] = 1'"),
+    ("-i lo arp $'\\e'", "'arp "),
+])
+def test_xdpdump_does_not_take(line, named, nobody):
+    assert_usage_error(nobody("xdpdump", *shlex.split(line)), "xdpdump", named)
+
+
 # ---- without privileges ----
 
 def test_a_tool_without_privileges(tool, nobody):
     for args in [[], ["--json"], ["-v"], ["-vv", "--stats"]]:
-        done = nobody(tool, *args)
+        done = nobody(tool, *least(tool), *args)
         assert (done.returncode, done.stdout) == (3, "")
         said = done.stderr.splitlines()
         assert len(said) == 1 and re.fullmatch(rf"{tool}: the capabilit.* missing: run it as root \(sudo\)", said[0])
@@ -190,7 +227,7 @@ def test_a_tool_without_privileges(tool, nobody):
 
 @pytest.mark.parametrize("closed", [c for n in (1, 2, 3) for c in itertools.combinations((0, 1, 2), n)], ids=str)
 def test_a_tool_without_privileges_and_with_closed_descriptors(tool, closed, nobody):
-    done = nobody(tool, stdin=None, stdout=None if 1 in closed else -1, stderr=None if 2 in closed else -1,
+    done = nobody(tool, *least(tool), stdin=None, stdout=None if 1 in closed else -1, stderr=None if 2 in closed else -1,
                   preexec_fn=lambda: [os.close(fd) for fd in closed])
     assert done.returncode == 3
     assert not done.stdout

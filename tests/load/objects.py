@@ -35,10 +35,20 @@ TRACEFS = pathlib.Path("/sys/kernel/tracing")
 WITH_TRACEFS = ["unshare", "--mount", "sh", "-c", 'mount -t tracefs tracefs "$0" 2>/dev/null; exec "$@"', TRACEFS]
 
 
+# What a tool cannot do without. It is run in a network namespace that ends with it, where there is only this interface.
+INTERFACE = {"xdpdump": ["--interface", "lo"]}
+ALONE = ["unshare", "--net"]
+
+
 def run(*args):
-    alone = not os.geteuid() and not (TRACEFS / "events").exists()
-    return subprocess.run([*(WITH_TRACEFS if alone else []), BPFKIT, *args], stdin=subprocess.DEVNULL,
-                          capture_output=True, encoding="utf-8", timeout=SECONDS)
+    root = not os.geteuid()
+    with_tracefs = WITH_TRACEFS if root and not (TRACEFS / "events").exists() else []
+    interface = INTERFACE.get(args[0], []) if root else []
+    return call(*(ALONE if interface else []), *with_tracefs, BPFKIT, args[0], *interface, *args[1:])
+
+
+def call(*command):
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", timeout=SECONDS)
 
 
 def complete(*words):

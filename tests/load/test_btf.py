@@ -178,6 +178,12 @@ def test_what_is_missing_is_named(tree, body, missing):
     assert tree.problems() == [f"work__rung: {what}" for what in missing]
 
 
+@pytest.mark.parametrize("section", ["xdp", "program/entry", "program/exit"])
+def test_what_is_missing_is_named_in_each_kind_of_program(section, tree):
+    tree.program("n = t->conut;", section)
+    assert tree.problems() == ["work__rung: struct thing.conut"]
+
+
 @pytest.mark.parametrize("body, missing", [
     ("n = w->number;", None),                                               # mended by libbpf
     ("bpf_probe_read_kernel(&n, 4, &w->number);", "wide.number has 2 bytes and is read as 4 bytes"),
@@ -203,6 +209,7 @@ def test_sizes(tree, body, missing):
     ("fentry/attachable", None), ("fentry/atachable", "function atachable"), ("fexit.s/happened", "function happened"),
     ("fmod_ret/atachable", "function atachable"),
     ("lsm/hook", None), ("lsm.s/hok", "LSM hook hok"), ("iter/hook", "iterator hook"), ("xdp", None),
+    ("program/entry", None), ("program/exit", None),
 ])
 def test_what_is_attached_to(tree, section, missing):
     tree.program("n = t->count;", section)

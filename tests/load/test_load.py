@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
-from objects import (BPFKIT, BPFTOOL, COMPILER, KERNEL, TOOLS, TRACEFS, WITH_TRACEFS, all_objects, complete, orphans,
-                     run, table, verified)
+from objects import (BPFKIT, BPFTOOL, COMPILER, KERNEL, OBJECTS, TOOLS, TRACEFS, WITH_TRACEFS, all_objects, call,
+                     complete, orphans, run, table, verified)
 
 INSTRUCTIONS = 100_000      # that the verifier may go through; its own limit is a million
 
@@ -23,7 +23,10 @@ RUNGS = [(tool, rung) for tool in TOOLS for rung in complete(tool, "--probe") or
 
 def attached(*args, into):
     """Runs a tool for a moment. It must have attached; returns {program: instructions that were verified}."""
-    done = run(args[0], "-vv", "--duration", "1ms", *args[1:])
+    return attached_by(run(args[0], "--verbose", "--verbose", "--duration", "1ms", *args[1:]), args, into)
+
+
+def attached_by(done, args, into):
     tail = "\n".join(done.stderr.splitlines()[-15:])
     assert done.returncode == 0, f"{' '.join(args)}: status {done.returncode}:\n{tail}"
     assert re.search(rf"^{args[0]}: attached\b", done.stderr, re.M), tail
@@ -43,7 +46,7 @@ def assert_cheap(counts):
 @pytest.mark.parametrize("tool, rung", RUNGS, ids=[f"{tool} {rung}" for tool, rung in RUNGS])
 def test_rung(tool, rung, kernel):
     force = ["--probe", rung] if rung else []
-    done = run(tool, *force, "-v", "--duration", "200ms")
+    done = run(tool, *force, "--verbose", "--duration", "200ms")
     said = done.stderr.splitlines()
     if done.returncode == 0:
         assert re.search(rf"^{tool}: attached\b" + (rf".* with the probe {rung}\b" if rung else ""), done.stderr, re.M)
@@ -218,7 +221,7 @@ def test_execsnoop_by_key(key, filters, kernel, statistics):
 # As long as there is room for, and such that the verifier has the most different states to follow.
 EXPRESSIONS = {
     "all": "greater 0",
-    "ports": "port " + " or ".join(str(port) for port in range(1, 1400, 7)),
+    "ports": "port " + " or ".join(str(port) for port in range(1, 1350, 7)),
     "addresses": " or ".join(f"src host 2001:db8:{i}::1" for i in range(1, 25)),
     "bytes": "ip" + "".join(f" and ip[ip[{i}]] != {i}" for i in range(20)),
     "arithmetic": "ip" + "".join(f" and (ip[{i}:2] - ((ip[0] & 0xf) << 2) > {i} or tcp[{i}] & 3 = {i} % ip[8])"
@@ -260,6 +263,100 @@ def test_netmon_says_in_one_sentence_what_it_cannot_do(options, kernel, reasons)
     assert (done.returncode, done.stdout) == (status, ""), done
     said = [line for line in done.stderr.splitlines() if not line.startswith("Try ")]
     assert len(said) == 1 and named in said[0], said
+
+
+# ---- xdpdump: a program of its own, and those at the programs of others ----
+
+@pytest.mark.parametrize("options", ["-s 1", "-s 95", "-s 96", "-s 97", "-s 1500", "-s 0", "--stats", "-S", "-w /dev/null",
+                                     "--buffer 1", "--buffer 64M", "-c 1 -x -s 9000"])
+def test_xdpdump_with_options(options, kernel, statistics):
+    counts = attached("xdpdump", *options.split(), into=statistics)
+    assert list(counts) == ["xdpdump"]
+    assert_cheap(counts)
+
+
+@pytest.mark.skipif(not WITH_EXPRESSIONS, reason="built without libpcap")
+@pytest.mark.parametrize("expression", [*EXPRESSIONS, "short"])
+def test_xdpdump_with_expressions(expression, kernel):
+    counts = attached("xdpdump", "-s", "0", EXPRESSIONS.get(expression, "udp port 53"), into={})
+    assert list(counts) == ["xdpdump"]
+    assert_cheap(counts)
+
+
+# Two programs of somebody else, on three interfaces; a fourth has none.
+OTHERS = """
+mount -t bpf none "$0"
+bpftool prog loadall "$1" "$0"
+shift
+for i in 1 2 3 4; do
+    ip link add "veth$i" type veth peer name "peer$i"
+    ip link set "veth$i" up
+done
+ip link set dev veth1 xdp pinned "$0/xdp_all"
+ip link set dev veth2 xdp pinned "$0/xdp_l4"
+ip link set dev veth3 xdp pinned "$0/xdp_all"
+exec "$@"
+"""
+FOREIGN = OBJECTS / "pkt_direct.bpf.o"
+TRACED = "xdpdump_entry"      # what stands for the programs at others' in tests/vm/refused
+CANNOT_TRACE = REFUSED.get(("xdpdump", TRACED))
+
+
+def beside_others(folder, *args):
+    path = f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin"
+    return call("unshare", "--net", "--mount", "env", f"PATH={path}", "bash", "-ec", OTHERS, folder, FOREIGN, BPFKIT,
+                "xdpdump", "--verbose", "--verbose", "--duration", "1ms", *args)
+
+
+@pytest.fixture
+def traced(kernel, tmp_path):
+    """Runs xdpdump where others' programs are. Skipped where the kernel has nothing at their entries, which it has to say."""
+    if not FOREIGN.exists():
+        pytest.skip(f"there are no tests beside the binary: no {FOREIGN}")
+
+    def run_it(*args, into):
+        done = beside_others(tmp_path, *args)
+        if done.returncode == 3 and (CANNOT_TRACE or KERNEL not in MATRIX):
+            said = done.stderr.splitlines()[-1]
+            assert " already has the XDP program xdp_" in said and (CANNOT_TRACE or "captured") in said, said
+            pytest.skip("this kernel refuses it")
+        assert not CANNOT_TRACE, "tests/vm/refused says that this kernel refuses it"
+        return attached_by(done, ("xdpdump", *args), into)
+    return run_it
+
+
+AT = {"entry": {"xdpdump_entry"}, "exit": {"xdpdump_exit"}, "entry,exit": {"xdpdump_entry", "xdpdump_exit"}}
+ON = {"one of others": ["veth1"], "two of others": ["veth1", "veth2", "veth3"], "one of ours too": ["veth4", "veth2", "veth1"]}
+
+
+@pytest.mark.parametrize("at, names, options", [*((at, names, "-s 0 --stats") for at in AT for names in ON),
+                                                *(("entry,exit", "one of ours too", options) for options in ("", "-s 1"))])
+def test_xdpdump_at_the_programs_of_others(at, names, options, traced, statistics):
+    """A second program of theirs is another one to the kernel: there ours are loaded again, and nothing is said of that."""
+    interfaces = [word for name in ON[names] for word in ("-i", name)]
+    counts = traced("--rx-capture", at, *interfaces, *options.split(), into=statistics)
+    assert set(counts) == AT[at] | ({"xdpdump"} if "veth4" in interfaces else set())
+    assert_cheap(counts)
+
+
+def test_xdpdump_anywhere(kernel, statistics, tmp_path):
+    """What cannot be looked at is left out, and named."""
+    args = ["-i", "any", "--rx-capture", "entry,exit"]
+    done = beside_others(tmp_path, *args)
+    counts = attached_by(done, ("xdpdump", *args), statistics)
+    left_out = [name for name in ("veth1", "veth2", "veth3") if f"{name} already has the XDP program" in done.stderr]
+    if left_out:
+        assert (CANNOT_TRACE or KERNEL not in MATRIX) and len(left_out) == 3
+    assert set(counts) == {"xdpdump"} | (set() if left_out else {"xdpdump_entry", "xdpdump_exit"})
+
+
+@pytest.mark.skipif(not WITH_EXPRESSIONS, reason="built without libpcap")
+@pytest.mark.parametrize("expression", ["arithmetic", "memory", "tags"])
+def test_xdpdump_at_the_programs_of_others_with_expressions(expression, traced):
+    counts = traced("--rx-capture", "entry,exit", "-i", "veth4", "-i", "veth2", "-i", "veth1", "-s", "0",
+                    EXPRESSIONS[expression], into={})
+    assert set(counts) == {"xdpdump", "xdpdump_entry", "xdpdump_exit"}
+    assert_cheap(counts)
 
 
 # ---- where a part of the system is missing ----

@@ -8,7 +8,7 @@ ETHERNET = 1
 TEXTS = {SECTION: {1: "comment", 2: "hardware", 3: "os", 4: "application"},
          INTERFACE: {1: "comment", 2: "name", 3: "description"}, PACKET: {1: "comment"}, STATISTICS: {1: "comment"}}
 NUMBERS = {INTERFACE: {9: ("tsresol", "B")},
-           PACKET: {2: ("flags", "I"), 4: ("dropped", "Q"), 6: ("queue", "I")},
+           PACKET: {2: ("flags", "I"), 4: ("dropped", "Q"), 6: ("queue", "I"), 7: ("verdict", "9s")},
            STATISTICS: {7: ("lost", "Q"), 8: ("delivered", "Q")}}
 TIMES = {STATISTICS: {2: "start", 3: "end"}}
 

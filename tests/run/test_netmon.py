@@ -516,7 +516,7 @@ def test_undecided_is_said_once(lab, run):
     tool.stop()
     assert e.counted() == 23
     assert [line for line in tool.stderr.splitlines() if "unknown" in line] == [
-        "netmon: whether 23 packets match the expression (--filter) is unknown, and they are left out: "
+        "netmon: whether 23 packets match the expression is unknown, and they are left out: "
         "what it looks at could not be read"]
 
 

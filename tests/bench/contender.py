@@ -30,6 +30,16 @@ class Contender:
 
 
 @dataclasses.dataclass(frozen=True)
+class Capture:
+    """A program that bpfkit xdpdump puts on an interface, for xdp_ns, while it captures."""
+    name: str
+    words: list                         # its options, and the filter
+    size: int                           # bytes of the frame, which is UDP over IPv4
+    repeat: int = 1000000
+    captured: bool = False              # each frame is, and then all have to fit into the buffer
+
+
+@dataclasses.dataclass(frozen=True)
 class Tool:
     workload: str = ""                  # tests/workload/NAME.c, built on paced.h
     event: str = ""                     # what one is called
@@ -39,3 +49,6 @@ class Tool:
     period: float = 1.1056e-3           # and the time from one burst to the next; no multiple fits the kernel's ticks
     events: int = 10000                 # for one figure of the cost
     xdp: list = ()                      # (name, OBJECT, PROGRAM) for xdp_ns
+    captures: list = ()
+    setup: list = ()                    # commands, {helpers} is their folder; for all a network namespace of their own
+    paces: list = ()                    # events a second (0: as fast as it goes) at which it is measured natively

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """The arithmetic of the measurements, and how figures are shown."""
 import dataclasses
+import re
 import statistics
 
 
@@ -89,6 +90,23 @@ def ready_at(times, seen):
     if not 0 < seen < len(times):
         raise ValueError(f"of {len(times)} events it saw {seen}")
     return times[len(times) - seen]
+
+
+def frame(size):
+    """UDP over IPv4, from port 4000 to port 9; of so many bytes, 64 or more."""
+    udp = (4000).to_bytes(2, "big") + (9).to_bytes(2, "big") + (size - 34).to_bytes(2, "big") + bytes(2)
+    ip = b"\x45\0" + (size - 14).to_bytes(2, "big") + bytes.fromhex("00010000 4011 0000 c0000201 c0000202")
+    return (bytes.fromhex("020000000002 020000000001 0800") + ip + udp).ljust(size, b"\0")
+
+
+def refused(said, made):
+    """Why what a program took means nothing, if by its closing lines it did not capture just so many frames."""
+    captured, lost = (re.search(rf"^(\d+) packets? {word}", said, re.M) for word in ("captured", "dropped by kernel"))
+    if not captured or not lost:
+        return "did not say how many it captured"
+    if int(lost[1]):
+        return f"had no room for {int(lost[1]):,} packets"
+    return losses(made, int(captured[1]))
 
 
 def table(head, rows):

@@ -6,6 +6,7 @@ usage: measure.py TASK,... TOOL OPTIONS, where OPTIONS is a JSON object; the fig
 """
 import array
 import contextlib
+import ctypes
 import dataclasses
 import glob
 import importlib
@@ -28,6 +29,7 @@ START_SECONDS = 120     # until a contender must be quiet,
 QUIET_SECONDS = 0.4     # which means that in this time
 QUIET_CPU = 2e6         # it needs no more nanoseconds of a processor than this
 END_SECONDS = 120
+CLONE_NEWNET = 0x40000000
 AGAIN_SECONDS = 10      # bpftrace 0.17 does not hear a signal that comes while it starts
 
 
@@ -47,6 +49,12 @@ def last_line(text):
     return next((line for line in reversed(text.splitlines()) if line.strip()), "it said nothing")
 
 
+def own_network():
+    """For this process, and all that it starts."""
+    if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET):
+        raise SystemExit(f"a network namespace of its own: {os.strerror(ctypes.get_errno())}")
+
+
 class Running:
     """A contender that has been started."""
 
@@ -57,7 +65,8 @@ class Running:
         self.folder = tempfile.TemporaryDirectory(dir=MEMORY)
         self.path = pathlib.Path(self.folder.name)
         (self.path / "in").write_text(contender.stdin)
-        command = [word.replace("{bpfkit}", bench.bpfkit) for word in contender.command]
+        command = [word.replace("{bpfkit}", bench.bpfkit).replace("{helpers}", bench.helpers)
+                   for word in contender.command]
         (self.path / "work").mkdir()
         with open(self.path / "in") as stdin, open(self.path / "out", "w") as out, open(self.path / "err", "w") as err:
             self.launcher = subprocess.Popen([bench.helper("launch"), f"-{int(contender.stop)}", self.path / "report",
@@ -154,6 +163,10 @@ class Bench:
         if self.guest:
             for module in self.tool.modules:
                 subprocess.run(["modprobe", module], check=False)
+        if self.tool.setup or self.tool.captures:
+            own_network()
+        for words in self.tool.setup:
+            subprocess.run([word.replace("{helpers}", self.helpers) for word in words], check=True)
 
     def helper(self, name):
         return f"{self.helpers}/{name}"
@@ -324,7 +337,7 @@ class Bench:
         if contender.says:
             result["says"] = []
             for _ in runs[:10]:
-                with Running(self, contender, ["-v"]) as running:
+                with Running(self, contender, ["--verbose"]) as running:
                     running.wait_quiet()
                     running.stop()
                     if found := re.search(contender.says, running.read("err")):
@@ -397,6 +410,41 @@ class Bench:
     def loss(self):
         return {"contenders": self.of_each("loss", self.loss_of, self.seeing())}
 
+    # ---- loss and CPU time at a pace ----
+
+    def pace_once(self, rate, contender=None):
+        count = self.tool.events * 20 // (4 if self.quick else 1)
+        burst = max(1, round(rate / 5000))
+        words = ["-b", burst, "-p", int(burst / rate * 1e9), count] if rate else ["-b", 64, count]
+        if contender is None:
+            return self.work(words.pop(), *words)
+        with Running(self, contender) as running:
+            warm = running.warm()
+            before, _ = running.cpu()
+            work = self.work(words.pop(), *words)
+            time.sleep(contender.settle + 0.2)
+            work["reader"] = running.cpu()[0] - before
+            work["seen"] = running.stop()["seen"] - warm
+        return work
+
+    def pace(self):
+        """In turn; {"paces": [{rate, rounds: [{name: figures}]}], "failed": {name: why}}"""
+        failed, paces = {}, []
+        for rate in self.tool.paces:
+            paces.append({"rate": rate, "rounds": []})
+            for at in range(2 if self.quick else 5):
+                say(f"pace: {rate or 'highest'}, round {at + 1}")
+                one = {"bare": self.pace_once(rate)}
+                for contender in self.seeing():
+                    try:
+                        if contender.name not in failed:
+                            one[contender.name] = self.pace_once(rate, contender)
+                    except Failed as reason:
+                        failed[contender.name] = str(reason)
+                        say(f"{contender.name}: {reason}")
+                paces[-1]["rounds"].append(one)
+        return {"paces": paces, "failed": failed}
+
     # ---- contention and wakeups, as ratios to bare runs ----
 
     def on_all(self, kind):
@@ -437,6 +485,41 @@ class Bench:
 
     # ---- XDP ----
 
+    def loaded_on_lo(self, process):
+        """The id of the program that our tool has put there, when it has."""
+        end = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < end:
+            done = subprocess.run([self.bpfkit, "xdpdump", "-D", "--json"], capture_output=True, text=True)
+            for row in map(json.loads, done.stdout.splitlines()):
+                if row.get("ifname") == "lo" and row.get("prog_id"):
+                    return row["prog_id"]
+            time.sleep(0.05)
+        raise Failed(f"did not start: {last_line(process.communicate()[1] if process.poll() is not None else '')}")
+
+    def capture_ns(self, capture):
+        """On lo: BPF_PROG_TEST_RUN has frames come from there, and the reader knows only what it captures from."""
+        runs = 5 if self.quick else 20
+        command = [self.bpfkit, "xdpdump", "-i", "lo", "-S", "-w", "/dev/null", *capture.words]
+        with (tempfile.NamedTemporaryFile() as file, contextlib.ExitStack() as stack,
+              subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process):
+            stack.callback(process.kill)
+            file.write(figures.frame(capture.size))
+            file.flush()
+            number = self.loaded_on_lo(process)
+            done = subprocess.run([self.helper("xdp_ns"), "-n", str(runs), "-r", str(capture.repeat), "-p", file.name,
+                                   str(number)], capture_output=True, text=True)
+            process.terminate()
+            said = process.communicate(timeout=END_SECONDS)[1]
+            status = process.returncode
+        if done.returncode or status:
+            raise Failed(last_line(done.stderr or said))
+        # xdp_ns has them run once more, before all
+        made = runs * capture.repeat + capture.repeat // 100 + 1 if capture.captured else 0
+        if problem := figures.refused(said, made):
+            raise Failed(problem)
+        empty, program = map(json.loads, done.stdout.splitlines())
+        return {**program, "empty": empty["min"]}
+
     def xdp(self):
         words, names, missing = [], ["empty"], {}
         for name, pattern, program in self.tool.xdp:
@@ -450,6 +533,13 @@ class Bench:
         if done.returncode:
             raise SystemExit(f"xdp_ns failed: {last_line(done.stderr)}")
         programs = dict(zip(names, map(json.loads, done.stdout.splitlines()), strict=True))
+        for capture in self.tool.captures:
+            say(f"xdp: {capture.name}")
+            try:
+                programs[capture.name] = self.capture_ns(capture)
+            except Failed as failed:
+                missing[capture.name] = str(failed)
+                say(f"{capture.name}: {failed}")
         return {"programs": programs, "missing": missing}
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Tables of what was measured, in Markdown."""
 import importlib
+import re
 
 from figures import Spread, expected, losses, rate, ratio, show, show_ratio, size, table
 
@@ -149,10 +150,44 @@ def ratios(data, result):
             f"{event}: {bare}. Ratio: of the workload's CPU time, to the reference of its kind.\n")
 
 
+def paces(data, result):
+    rows = []
+    for pace in result["paces"]:
+        rounds = pace["rounds"]
+        wanted = f"{pace['rate']:,}" if pace["rate"] else "highest"
+        rows.append(["none", "-", wanted, *sent([one["bare"] for one in rounds]), "-", "-"])
+        for contender in contenders(data):
+            runs = [one[contender.name] for one in rounds if contender.name in one]
+            if contender.name in result["failed"]:
+                rows.append([contender.name, contender.kind, wanted, *"---", result["failed"][contender.name]])
+            elif runs:
+                rows.append([contender.name, contender.kind, wanted, *sent(runs),
+                             show(Spread.of(run["reader"] / run["made"] for run in runs)),
+                             lost_of(runs)])
+    event = importlib.import_module(data["tool"]).TOOL.event
+    return (table(["contender", "kind", f"{event}s a second", "reached", f"the workload, ns a {event}",
+                   f"its process, ns a {event}", "lost"], rows)
+            + f"\n{len(rounds)} runs in turn, of {rounds[0]['bare']['made']:,} for each. Both are CPU time, in user "
+            "mode and in the kernel.\n")
+
+
+def sent(runs):
+    return (rate(Spread.of(run["made"] / (run["ns"] / 1e9) for run in runs).middle),
+            show(Spread.of(run["cpu"] / run["made"] for run in runs)))
+
+
+def lost_of(runs):
+    """Of all runs together, and of the worst."""
+    if any(run["seen"] > run["made"] for run in runs):
+        return f"saw {max(run['seen'] - run['made'] for run in runs):,} more than there were"
+    made, lost = sum(run["made"] for run in runs), [run["made"] - run["seen"] for run in runs]
+    return f"{100 * sum(lost) / made:.2g} % (of one run up to {max(lost):,})" if any(lost) else "none"
+
+
 def xdp(data, xdp):
     empty = xdp["programs"]["empty"]
-    rows = [[name, f"{one['min']:.0f}", f"{one['min'] - empty['min']:.0f}", f"{one['median']:.0f}"]
-            for name, one in xdp["programs"].items()]
+    rows = [[name, f"{one['min']:.0f}", f"{one['min'] - one.get('empty', empty['min']):.0f}",
+             f"{one['median']:.0f}"] for name, one in xdp["programs"].items()]
     rows += [[name, "-", "-", reason] for name, reason in xdp["missing"].items()]
     return table(["program", "ns a packet, minimum", "above an empty one", "median"], rows)
 
@@ -168,7 +203,8 @@ def sizes(data):
 
 
 PARTS = [("cost", "cost of an event", cost), ("start", "start, stop and memory", start),
-         ("loss", "loss", loss), ("ratio", "contention and wakeups", ratios), ("xdp", "XDP programs", xdp)]
+         ("loss", "loss", loss), ("pace", "at a pace", paces),
+         ("ratio", "contention and wakeups", ratios), ("xdp", "XDP programs", xdp)]
 
 
 def whole(data):
@@ -185,3 +221,11 @@ def whole(data):
     if data.get("size"):
         text += f"\n#### {data['tool']}: size on disk\n\n{sizes(data)}"
     return text
+
+
+def merged(old, everything):
+    """Sections of tools, with those that were measured now in the place of their old ones, and new ones behind."""
+    new = {f"### {data['tool']}": whole(data) for data in everything}
+    sections = {section.splitlines()[0]: section for section in re.split(r"^(?=### )", old, flags=re.M)
+                if section.startswith("### ")}
+    return "\n".join(section.strip("\n") + "\n" for section in {**sections, **new}.values())

@@ -5,6 +5,7 @@ import importlib
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -21,6 +22,8 @@ import figures      # noqa: E402
 import netmon       # noqa: E402
 import opensnoop    # noqa: E402
 import report       # noqa: E402
+import xdpdump      # noqa: E402
+import xdpdump_entry    # noqa: E402
 from contender import Output    # noqa: E402
 from figures import Spread      # noqa: E402
 
@@ -168,7 +171,60 @@ def test_counts(contender):
     assert contender.count(output) == count
 
 
-@pytest.mark.parametrize("name", ["netmon", "opensnoop", "opensnoop_failed", "execsnoop", "xdp"])
+# two frames of the workload, and one that is not
+CAPTURES = {
+    "bpfkit xdpdump": """12.000001 IP 192.0.2.1:4000 > 192.0.2.2:9 UDP, length 86
+12.000002 IP 192.0.2.7:68 > 192.0.2.2:67 UDP, length 86
+12.000003 IP 192.0.2.1:4000 > 192.0.2.2:9 UDP, length 86
+""",
+    "bpfkit xdpdump --json": """{"type":"packet","saddr":"192.0.2.1","daddr":"192.0.2.2","sport":4000,"dport":9,"x":1}
+{"type":"packet","saddr":"192.0.2.1","daddr":"192.0.2.2","sport":4000,"dport":90,"x":1}
+{"type":"packet","saddr":"192.0.2.1","daddr":"192.0.2.2","sport":4000,"dport":9,"x":1}
+""",
+    "xdp-tools xdpdump": """12.3: xdpdump()@entry: packet size 128 bytes on if_index 2, rx queue 0, id 1
+12.3: pass()@exit[PASS]: packet size 64 bytes on if_index 2, rx queue 0, id 2
+12.3: pass()@exit[PASS]: packet size 128 bytes on if_index 2, rx queue 0, id 3
+""",
+    "tcpdump": """12:00:00.000001 IP 192.0.2.1.4000 > 192.0.2.2.9: UDP, length 86
+12:00:00.000002 IP 192.0.2.1.4000 > 192.0.2.2.90: UDP, length 86
+12:00:00.000003 IP 192.0.2.1.4000 > 192.0.2.2.9: UDP, length 86
+""",
+}
+
+
+@pytest.mark.parametrize("contender", xdpdump.TOOL.contenders + xdpdump_entry.TOOL.contenders,
+                         ids=lambda contender: contender.name)
+def test_counts_of_captures(contender):
+    assert contender.count(Output("", "", "")) == 0
+    if contender.kind.startswith("file"):
+        assert contender.after[:2] == ["tcpdump", "-nr"] and contender.command[-1] == contender.after[2]
+        assert contender.count(Output("5 packets captured\n", "6 packets captured\n", "2 packets\n")) == 2
+        assert contender.count(Output("", "", "1 packet\n")) == 1
+    elif contender.kind == "line":
+        name = max((name for name in CAPTURES if contender.name.startswith(name)), key=len)
+        assert contender.count(Output(CAPTURES[name], "")) == 2
+
+
+def test_a_figure_with_packets_lost_is_refused():
+    said = "{} packets captured\n{} packets received by filter\n{} packet{} dropped by kernel\n"
+    assert figures.refused(said.format(23, 23, 0, "s"), 23) == ""
+    assert figures.refused(said.format(0, 0, 0, "s"), 0) == ""
+    assert figures.refused(said.format(22, 23, 1, ""), 23) == "had no room for 1 packets"
+    assert figures.refused(said.format(22, 22, 0, "s"), 23) == "lost 1 of 23"
+    assert figures.refused(said.format(1, 1, 0, "s"), 0) == "saw 1 more than 0"      # the filter was to match none
+    assert figures.refused("xdpdump: cannot load the programs\n", 23) == "did not say how many it captured"
+
+
+def test_frame():
+    for size in 64, 1514:
+        frame = figures.frame(size)
+        assert len(frame) == size and frame[12:15] == b"\x08\0\x45" and frame[23] == 17
+        assert int.from_bytes(frame[16:18], "big") == size - 14 and int.from_bytes(frame[38:40], "big") == size - 34
+        assert frame[34:38] == (4000).to_bytes(2, "big") + (9).to_bytes(2, "big")
+
+
+@pytest.mark.parametrize("name", ["netmon", "opensnoop", "opensnoop_failed", "execsnoop", "xdp", "xdpdump",
+                                  "xdpdump_entry"])
 def test_tables_of_contenders(name):
     tool = importlib.import_module(name).TOOL
     names = [contender.name for contender in tool.contenders]
@@ -273,6 +329,26 @@ def test_workloads_of_processes(name, tmp_path):
     assert len(called) == 23 and all(error in line for line in called)
 
 
+def test_workload_of_frames(tmp_path):
+    """The other end has received them, whether a program is there or not."""
+    if os.geteuid():
+        pytest.skip("a network namespace of its own needs root")
+    if not (clang := shutil.which("clang")):
+        pytest.skip("clang is not there")
+    folder = subprocess.run(["cc", "-print-multiarch"], capture_output=True, text=True).stdout.strip()
+    subprocess.run([clang, "-O2", "-g", "-target", "bpf", f"-I/usr/include/{folder}", "-c", "-o", tmp_path / "pass.o",
+                    HERE / "pass.bpf.c"], check=True)
+    workload = built(tmp_path, "frames", HERE.parent / "workload/frames.c")
+    setup = [*xdpdump.SETUP, xdpdump.PASS.replace("{helpers}", str(tmp_path)).split()]
+    for commands in setup[:-1], setup:
+        script = " && ".join(shlex.join(words) for words in [*commands, [str(workload), "-b", "7", "2300"]])
+        done = subprocess.run(["unshare", "--net", "sh", "-c", script], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout.splitlines()[-1])["made"] == 2300
+    done = subprocess.run(["unshare", "--net", workload, "23"], capture_output=True, text=True)
+    assert done.returncode == 1 and "bk0" in done.stderr
+
+
 def write(path, text):
     path.write_text(text)
     return path
@@ -338,6 +414,47 @@ def test_from_a_file(tmp_path):
     for words in ["--tool", "none"], ["--contender", "no such"], ["--task", "none"]:
         done = subprocess.run([HERE / "run", *words], capture_output=True, text=True)
         assert done.returncode == 2, words
+
+
+def test_table_of_paces():
+    def one(seen, reader):
+        each = {"made": 1000, "ns": 10_000_000, "cpu": 500_000}
+        return {"bare": each, "bpfkit xdpdump -w": {**each, "seen": seen, "reader": reader}}
+
+    def table(*rounds):
+        return report.paces({"tool": "xdpdump"}, {"paces": [{"rate": 0, "rounds": rounds}],
+                                                  "failed": {"tcpdump": "did not start: no reason"}})
+
+    text = table(one(1000, 100_000), one(1000, 120_000))
+    assert cells(text, "bpfkit xdpdump -w") == ["file", "highest", "100,000", "500", "110 ± 10", "none"]
+    assert cells(text, "none") == ["-", "highest", "100,000", "500", "-", "-"]
+    assert cells(text, "tcpdump")[-1] == "did not start: no reason"
+    assert cells(table(one(1000, 1), one(990, 1)), "bpfkit xdpdump -w")[-1] == "0.5 % (of one run up to 10)"
+    assert cells(table(one(1001, 1), one(990, 1)), "bpfkit xdpdump -w")[-1] == "saw 1 more than there were"
+
+
+def test_table_of_xdp_programs():
+    def program(least, **more):
+        return {"min": least, "median": least + 1, **more}
+
+    text = report.xdp({}, {"programs": {"empty": program(20), "a": program(24), "b": program(30, empty=22)},
+                           "missing": {"c": "had no room for 3 packets"}})
+    assert cells(text, "a") == ["24", "4", "25"]
+    assert cells(text, "b") == ["30", "8", "31"]       # above the one that ran beside it
+    assert cells(text, "c") == ["-", "-", "had no room for 3 packets"]
+
+
+def test_sections_of_other_tools_stay():
+    def data(tool, date):
+        return {"tool": tool, "date": date, "versions": ["bpfkit 1"], "release": "6.1", "processors": 2, "guests": {}}
+
+    first = report.merged("", [data("netmon", "2026-01-01"), data("xdp", "2026-01-01")])
+    assert first == "\n".join([report.whole(data("netmon", "2026-01-01")), report.whole(data("xdp", "2026-01-01"))])
+    second = report.merged(f"\n{first}\n", [data("xdpdump", "2026-02-02"), data("netmon", "2026-02-02")])
+    assert [line for line in second.splitlines() if line.startswith(("###", "Measured"))] == [
+        "### netmon", "Measured 2026-02-02: bpfkit 1.", "### xdp", "Measured 2026-01-01: bpfkit 1.",
+        "### xdpdump", "Measured 2026-02-02: bpfkit 1."]
+    assert report.merged(second, []) == second
 
 
 def test_table_of_native_ratios():

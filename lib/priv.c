@@ -110,18 +110,19 @@ const char *bk_why_refused(void)
 
 int bk_preflight(unsigned int needs)
 {
+	bool bpf, net;
 	struct caps c;
 
 	if (get_caps(&c))
 		return 0; /* then the kernel will say it */
-	if (needs & BK_NEED_BPF && !effective(&c, CAP_SYS_ADMIN) &&
-	    !(effective(&c, CAP_BPF) && effective(&c, CAP_PERFMON))) {
-		bk_error(
-			"the capabilities CAP_BPF and CAP_PERFMON are missing: run it as root (sudo)");
-		return BK_EXIT_LACKING;
-	}
-	if (needs & BK_NEED_NET_ADMIN && !effective(&c, CAP_NET_ADMIN)) {
-		bk_error("the capability CAP_NET_ADMIN is missing: run it as root (sudo)");
+	bpf = needs & BK_NEED_BPF && !effective(&c, CAP_SYS_ADMIN) &&
+	      !(effective(&c, CAP_BPF) && effective(&c, CAP_PERFMON));
+	net = needs & BK_NEED_NET_ADMIN && !effective(&c, CAP_NET_ADMIN);
+	if (bpf || net) {
+		bk_error("the %s missing: run it as root (sudo)",
+			 !net ? "capabilities CAP_BPF and CAP_PERFMON are" :
+			 !bpf ? "capability CAP_NET_ADMIN is" :
+				"capabilities CAP_BPF, CAP_PERFMON and CAP_NET_ADMIN are");
 		return BK_EXIT_LACKING;
 	}
 	if (in_user_namespace() && needs & BK_NEED_BPF) {

@@ -231,8 +231,10 @@ static int compile(const char *expr, int link_type, struct bpf_program *made, ch
 	len = find_name(expr, &name);
 	if (len) {
 		snprintf(why, BK_CBPF_WHY,
-			 "has the name '%.*s', and names are not looked up: write the address or the number",
-			 (int)(len < 64 ? len : 64), name);
+			 "has the name '%.*s', and names are not looked up: write %s",
+			 (int)(len < 64 ? len : 64), name,
+			 *name == '\\' ? "the number, or a word such as tcp in its place" :
+					 "the address or the number");
 		return -EINVAL;
 	}
 	p = pcap_open_dead(dlt(link_type), SNAPLEN);

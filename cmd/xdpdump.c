@@ -59,7 +59,7 @@ static const struct bk_opt opts[] = {
 	BK_FLAG('H', "offload", &opt.offload,
 		"put it into the network card, or stop if that cannot do it"),
 	BK_SET(0, "rx-capture", &opt.points, points, "WHERE,...",
-	       "where an XDP program is there already: before it, behind it, or both (entry)"),
+	       "where an XDP program is there already, look before it, behind it, or both; entry if not given"),
 	BK_FLAG('x', "hex", &opt.hex, "the captured bytes under each line"),
 	BK_FLAG('X', "ascii", &opt.ascii, "the same, with offsets and as text"),
 	BK_FLAG('e', "link-header", &opt.link,
@@ -87,7 +87,7 @@ struct iface {
 	unsigned int depth;         /* how many interfaces are above it: bonds, bridges */
 	uint32_t port_of;           /* 0: it is captured from itself */
 	struct bk_xdp_prog foreign; /* id 0: there is none, ours is put there */
-	bool left_out;
+	bool up, left_out;
 	bool numbered[POINTS]; /* in the file */
 	uint32_t numbers[POINTS];
 	enum bk_xdp_mode mode; /* of ours */
@@ -180,7 +180,9 @@ static int add_devs(const struct bk_xdp_dev *devs, size_t n, const char *name, b
 	int err = 0;
 
 	for (const struct bk_xdp_dev *d = devs; !err && d < devs + n; d++) {
-		struct iface i = { .ifindex = d->ifindex, .depth = depth_of(devs, n, d) };
+		struct iface i = { .ifindex = d->ifindex,
+				   .depth = depth_of(devs, n, d),
+				   .up = d->up };
 
 		memcpy(i.name, d->name, sizeof(i.name));
 		if (all ? d->up : !strcmp(d->name, name))
@@ -262,7 +264,8 @@ static bool is_native_ours(const struct iface *i)
 
 static unsigned int how(const struct bk_run *run)
 {
-	return (opt.link ? BK_DUMP_LINK : 0) | (run->opts.verbose ? BK_DUMP_VERBOSE : 0) |
+	return (opt.link ? BK_DUMP_LINK : 0) |
+	       (run->opts.verbose && !opt.quiet ? BK_DUMP_VERBOSE : 0) |
 	       (opt.quiet ? BK_DUMP_QUIET : 0);
 }
 
@@ -283,6 +286,7 @@ struct shown {
 	uint64_t verdict;
 	const char *comment;
 	bool no_time; /* the file has none */
+	bool several; /* interfaces, so the line has its name */
 	struct bk_dump_packet d;
 };
 
@@ -302,12 +306,14 @@ static void put_line(struct bk_run *run, const struct shown *s)
 {
 	struct bk_out *o = run->out;
 
-	if (s->ifname && st.n > 1) {
+	if (s->ifname && s->several) {
 		bk_put_text(o, s->ifname, BK_PCAPNG_TEXT);
 		bk_putc(o, ' ');
 	}
 	if (s->point != XDPDUMP_OWN)
 		put_point(o, s);
+	else if (s->has & BK_PCAPNG_VERDICT)
+		bk_printf(o, "[%s] ", verdict_name(s->verdict));
 	bk_dump_line(o, &s->d, how(run));
 	if (run->opts.verbose && s->comment) {
 		bk_puts(o, " # ");
@@ -507,6 +513,7 @@ static int event(struct bk_run *run, const void *rec, size_t len)
 		return 0;
 	}
 	s.ifname = i->name;
+	s.several = st.n > 1;
 	if (p->point != XDPDUMP_OWN)
 		s.program = i->foreign.name;
 	if (p->point == XDPDUMP_EXIT)
@@ -635,7 +642,7 @@ static int look(struct iface *i)
 				", so in that mode" :
 				"");
 	else if (st.any)
-		bk_warn("%s", bk_log_cause());
+		bk_warn("left out: %s", bk_log_cause());
 	return err;
 }
 
@@ -653,9 +660,7 @@ static int look_at_all(struct bk_run *run)
 	}
 	st.n = n;
 	if (n && st.points_given && !first_foreign())
-		bk_warn("--rx-capture: there is no XDP program at whose %s packets could be captured; they "
-			"are by a program of ours",
-			where());
+		bk_warn("--rx-capture has no effect: no other XDP program is there");
 	return n ? 0 : said(run, err);
 }
 
@@ -779,7 +784,7 @@ static int attach_all(struct bk_run *run, struct xdpdump_bpf *s)
 				return said(run, err);
 			i->left_out = err;
 			if (err)
-				bk_warn("%s", bk_log_cause());
+				bk_warn("left out: %s", bk_log_cause());
 			else
 				attached++;
 		}
@@ -800,6 +805,9 @@ static int attach(struct bk_run *run, void *skeleton)
 	err = attach_all(run, s);
 	if (err)
 		return err;
+	for (struct iface *i = st.ifaces; i < st.ifaces + st.n; i++)
+		if (!i->up)
+			bk_warn("%s is down: nothing comes until it is up", i->name);
 	if (st.any && wanted_mode() == BK_XDP_AUTO)
 		tell_generic();
 	err = add_ports(is_native_ours);
@@ -831,12 +839,6 @@ static const struct bk_col list_cols[] = {
 	{ .kind = BK_COL_END }
 };
 
-static void emit_row(struct bk_run *run, const struct row *r)
-{
-	bk_emit(run, list_cols, "interface", r);
-	run->printed++;
-}
-
 static void list_program(struct bk_run *run, struct row *r, const struct bk_xdp_prog *p,
 			 const char *mode)
 {
@@ -845,7 +847,7 @@ static void list_program(struct bk_run *run, struct row *r, const struct bk_xdp_
 	r->id = p->id;
 	r->link = p->link_id;
 	r->program = *p->name ? p->name : NULL;
-	emit_row(run, r);
+	bk_emit(run, list_cols, "interface", r);
 }
 
 /* Behind a dispatcher of libxdp are the programs that people know. */
@@ -877,7 +879,7 @@ static int list(struct bk_run *run)
 				 .mtu = d->mtu };
 
 		if (!d->nprogs)
-			emit_row(run, &r);
+			bk_emit(run, list_cols, "interface", &r);
 		for (int i = 0; i < d->nprogs; i++) {
 			list_program(run, &r, &d->progs[i], bk_xdp_mode_name(d->progs[i].mode));
 			if (d->progs[i].is_dispatcher)
@@ -981,6 +983,7 @@ static int on_saved(struct bk_run *run, const struct bk_saved *p)
 			   .verdict = p->verdict,
 			   .comment = p->comment,
 			   .no_time = !p->has_time,
+			   .several = p->interfaces > 1,
 			   .d = { .time_ns = p->time_ns,
 				  .data = p->data,
 				  .cap_len = cap_len,
@@ -1038,7 +1041,8 @@ static int open_file(struct bk_run *run)
 	}
 	if (opt.write && !fstat(file.fd, &from) && !fstat(run->out->fd, &to) &&
 	    S_ISREG(from.st_mode) && from.st_dev == to.st_dev && from.st_ino == to.st_ino) {
-		bk_error("'%s' and '%s' are the same file: it would be lost", opt.read, opt.write);
+		bk_error("-r %s and -w %s are the same file, which would be lost", opt.read,
+			 opt.write);
 		return -EINVAL;
 	}
 	bk_drop_privileges(0, -1);
@@ -1106,6 +1110,7 @@ static int check_instead(const struct bk_run *run, const char *which)
 		{ run->opts.buffer, false, "--buffer" },
 		{ run->opts.duration, false, "--duration" },
 		{ run->opts.stats, false, "--stats" },
+		{ !opt.list && run->opts.no_header, false, "--no-header" },
 		{ opt.read, true, "-r" },
 		{ opt.write, true, "-w" },
 		{ opt.hex, true, "-x" },
@@ -1189,6 +1194,10 @@ static int init(struct bk_run *run)
 	if (opt.read) {
 		run->instead = read_file;
 		return st.expr ? check_expr() : 0;
+	}
+	if (run->opts.no_header) {
+		bk_error("--no-header belongs to -D: lines have no headings");
+		return -EINVAL;
 	}
 	if (!opt.names.n) {
 		bk_error(

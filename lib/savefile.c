@@ -411,6 +411,7 @@ static int take_data(struct bk_savefile *f, struct bk_saved *p, uint32_t interfa
 		return broken(f, "is shorter than its packet");
 	p->link_type = i->link_type;
 	p->interface = i->name && *i->name ? i->name : NULL;
+	p->interfaces = f->ninterfaces;
 	p->data = f->body + off;
 	if (kind == SIMPLE_PACKET)
 		return 0;

@@ -25,6 +25,7 @@ struct bk_saved {
 	const void *data;
 	uint32_t cap_len, len; /* bytes of data, and of the whole packet, which is not shorter */
 	const char *interface; /* its name, or NULL */
+	size_t interfaces;     /* so many there were in this section by now */
 	const char *comment;   /* the first, or NULL */
 	uint32_t flags;	       /* enum bk_pcapng_flags and others; 0: nothing is known */
 	uint32_t has;	       /* which of these are known: enum bk_pcapng_has */

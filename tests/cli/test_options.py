@@ -72,7 +72,9 @@ CONFLICTS = {
                 *(f"-i lo -w x {line}" for line in ("-x", "-X", "-e", "-q", "--json", "--output json", "--timestamp iso")),
                 *(f"{instead} {live}" for instead in ("-r x", "-D")
                   for live in ("-i lo", "-i any", "-S", "-N", "-H", "--rx-capture exit")),
-                "-D -r x", "-D -w x", "-D arp", "-D -- arp"],
+                *(f"-r x {line}" for line in ("--buffer 1M", "-d 1", "--stats", "--no-header")),
+                *(f"-D {line}" for line in ("-x", "-X", "-e", "-q", "-s 9", "-c 1", "--timestamp iso", "-d 1", "--stats",
+                                            "--buffer 1M", "-r x", "-w x", "arp", "-- arp")), "-i lo --no-header"],
 }
 
 

@@ -791,6 +791,7 @@ def test_interface_that_is_down(run):
         wires.link("set", "in0", "up")
         wires.send(FRAMES)
         assert totals(stopped(tool)) == (EACH, EACH, 0)
+        assert tool.stderr.startswith("xdpdump: in0 is down: nothing comes until it is up\n")
 
 
 # ---- the books ----
@@ -1069,7 +1070,16 @@ def test_a_file_is_not_lost_by_what_cannot_be_read(run, tmp_path):
         assert path.read_bytes() == before
 
 
-def simple_pcapng():
+def test_a_file_of_several_interfaces(three, run, read, tmp_path):
+    tool = three.start(run, "-i", "any", "-w", tmp_path / "file", links=4)
+    for wire in range(3):
+        three.send([FRAME] * (wire + 1), wire)
+    stopped(tool)
+    names = collections.Counter(line.split()[1] for line in read(tmp_path / "file").lines)
+    assert names == {b"in0": 1, b"in1": 2, b"in2": 3}
+
+
+def simple_pcapng(packet_options=b""):
     """One packet without a time, and one with."""
     def block(kind, body):
         body += bytes(-len(body) % 4)
@@ -1078,7 +1088,8 @@ def simple_pcapng():
     stamp = seconds * 10**6
     return (block(0x0a0d0d0a, struct.pack("<IHHq", 0x1a2b3c4d, 1, 0, -1)) + block(1, struct.pack("<HHI", 1, 0, 0))
             + block(3, struct.pack("<I", len(FRAME)) + FRAME)
-            + block(6, struct.pack("<IIIII", 0, stamp >> 32, stamp & 0xffffffff, len(FRAME), len(FRAME)) + FRAME))
+            + block(6, struct.pack("<IIIII", 0, stamp >> 32, stamp & 0xffffffff, len(FRAME), len(FRAME)) + FRAME
+                    + bytes(-len(FRAME) % 4) + packet_options))
 
 
 def test_packets_without_a_time(read, tmp_path):
@@ -1087,6 +1098,13 @@ def test_packets_without_a_time(read, tmp_path):
     assert [line.split()[0] for line in read(path).lines] == [b"-", b"1700000000.000000"]
     assert [line.split()[0] for line in read(path, "--timestamp", "rel").lines] == [b"-", b"0.000000"]
     assert [packet.get("time") for packet in read(path, "--json").of("packet")] == [None, "2023-11-14T22:13:20.000000Z"]
+
+
+def test_verdicts_of_a_file(read, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(simple_pcapng(struct.pack("<HHBQ3xI", 7, 9, 2, VERDICTS["DROP"], 0)))
+    assert [line.split()[1:3] for line in read(path).lines] == [[b"IP", b"192.0.2.1:1000"], [b"[DROP]", b"IP"]]
+    assert [packet.get("verdict") for packet in read(path, "--json").of("packet")] == [None, "DROP"]
 
 
 def test_all_that_a_file_has_is_told(read, tmp_path):
@@ -1158,7 +1176,7 @@ def test_list(wires, three, bpffs, folder):
             lines = tool.stdout.splitlines()
             if options:
                 rows = [json.loads(line) for line in lines]
-                assert [row["type"] for row in rows] == ["start", *["interface"] * 4, "end"]
+                assert [row["type"] for row in rows] == ["start", *["interface"] * 4, "end"] and rows[-1]["printed"] == 4
                 rows = {row["ifname"]: row for row in rows[1:-1]}
                 found = {name: (row["ifindex"], row["mtu"], row["state"]) for name, row in rows.items()}
                 assert rows["in0"]["prog_id"] == foreign.id and rows["in0"]["program"] == foreign.name

@@ -34,7 +34,7 @@ enum {
 	SNAP_LINES = 256, /* what a line is made of */
 	SNAP_UNSET = UINT32_MAX,
 	/* At full speed a CPU makes a record of 144 bytes each microsecond, and a reader may not look for 50 ms. */
-	BUFFER = 16 << 20,
+	BUFFER = 8 << 20,
 };
 
 static const char *const points[] = { "entry", "exit", NULL };

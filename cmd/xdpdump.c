@@ -105,6 +105,7 @@ static struct {
 	bool any, points_given;
 	char *expr;
 	struct bpf_insn filter[BK_CBPF_ROOM];
+	uint64_t began; /* before the first one was attached, CLOCK_MONOTONIC */
 	uint64_t first;         /* time of the first packet of a file */
 	uint64_t ends[PENDING]; /* where in the output the last packets end */
 } st;
@@ -444,7 +445,7 @@ static void end_file(struct bk_run *run)
 		for (unsigned int point = 0; point < POINTS; point++) {
 			struct bk_pcapng_statistics s = { .interface = i->numbers[point],
 							  .time = now,
-							  .start = bk_wall(run->start_ns),
+							  .start = bk_wall(st.began),
 							  .end = now,
 							  .lost = told ? 0 : i->lost,
 							  .delivered = i->delivered[point] };
@@ -802,6 +803,7 @@ static int attach(struct bk_run *run, void *skeleton)
 		if (err)
 			return err;
 	}
+	st.began = bk_now();
 	err = attach_all(run, s);
 	if (err)
 		return err;

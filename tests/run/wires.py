@@ -23,6 +23,11 @@ SOL_PACKET, PACKET_STATISTICS, ETH_P_ALL = 263, 6, 3
 AT_ONCE = 64                # frames; a veth holds 256 for a native program that does not come to look at them
 
 
+def has_no_privileges(pid):
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/status") as status:
+        return "\nNoNewPrivs:\t1\n" in status.read()
+
+
 class Wires:
     """`count` pairs of veth: out0, out1 ... in a, in0, in1 ... in b."""
 
@@ -92,8 +97,9 @@ class Wires:
         """The tool, in b; it has so many links before this returns, or has not begun if there shall be none."""
         tool = self.b.run(lambda: run("xdpdump", *args, wait=False, **more))
         if links:
-            wait_until(lambda: len(tool.objects().get("link", ())) >= links or tool.process.poll() is not None,
-                       START_SECONDS)
+            # it tries whether it may look at a program of somebody else's, by a link; what it gives up last is privileges
+            wait_until(lambda: tool.process.poll() is not None or (
+                len(tool.objects().get("link", ())) >= links and has_no_privileges(tool.process.pid)), START_SECONDS)
             if tool.process.poll() is not None:
                 tool.finish()
                 raise AssertionError(f"{' '.join(tool.args)}: ended with {tool.process.returncode} before it was "

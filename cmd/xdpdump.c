@@ -94,9 +94,8 @@ struct iface {
 	uint64_t delivered[POINTS], lost;
 };
 
-enum {
-	PENDING = 4096
-}; /* packets that are not written yet, at most: each takes more than 16 bytes of the buffer */
+/* Packets that are not written yet, at most: each takes more than 16 bytes of the buffer. */
+enum { PENDING = 4096 };
 
 static struct {
 	struct iface *ifaces; /* by index */
@@ -105,7 +104,7 @@ static struct {
 	bool any, points_given;
 	char *expr;
 	struct bpf_insn filter[BK_CBPF_ROOM];
-	uint64_t began; /* before the first one was attached, CLOCK_MONOTONIC */
+	uint64_t began;         /* before the first one was attached, CLOCK_MONOTONIC */
 	uint64_t first;         /* time of the first packet of a file */
 	uint64_t ends[PENDING]; /* where in the output the last packets end */
 } st;
@@ -279,8 +278,7 @@ static const char *verdict_name(uint64_t verdict)
 
 /* A packet, from an interface or a file. */
 struct shown {
-	const char *ifname; /* or NULL; where these are strangers' names */
-	const char *program;
+	const char *ifname, *program; /* or NULL; from strangers, as the comment is */
 	unsigned int point; /* enum xdpdump_point */
 	uint32_t has;       /* of enum bk_pcapng_has */
 	uint32_t queue;
@@ -411,7 +409,7 @@ static void begin_file(struct bk_run *run)
 	bk_pcapng_section(run->out, application);
 	for (struct iface *i = st.ifaces; i < st.ifaces + st.n; i++)
 		for (unsigned int point = 0; point < POINTS; point++)
-			if (is_captured(i, point) && !i->port_of)
+			if (is_captured(i, point) && !i->port_of && !i->left_out)
 				put_interface(run->out, i, point);
 }
 

@@ -17,6 +17,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "ethtool.h"
 #include "loop.h"
 #include "probe.h"
 #include "rtnl.h"
@@ -516,6 +517,30 @@ static void say_refused(const struct bk_xdp_dev *dev, enum bk_xdp_mode mode, int
 				 modes[mode].name, why);
 }
 
+/* The kernel does that for generic XDP, and does not undo it. */
+static void tell_merging(const char *name, unsigned int before)
+{
+	unsigned int off = before & ~bk_ethtool_merging(name);
+
+	if (off)
+		bk_note("%s: the kernel turned off %s%s%s for generic XDP, and will not turn %s on again: "
+			"ethtool -K %s%s%s",
+			name, off & BK_LRO ? "LRO" : "", off == (BK_LRO | BK_GRO_HW) ? " and " : "",
+			off & BK_GRO_HW ? "rx-gro-hw" : "",
+			off == (BK_LRO | BK_GRO_HW) ? "them" : "it", typed(name), off & BK_LRO ? " lro on" : "",
+			off & BK_GRO_HW ? " rx-gro-hw on" : "");
+}
+
+static int make_generic_link(int prog_fd, const struct bk_xdp_dev *dev)
+{
+	unsigned int before = bk_ethtool_merging(dev->name);
+	int link = make_link(prog_fd, dev->ifindex, BK_XDP_GENERIC);
+
+	if (link >= 0)
+		tell_merging(dev->name, before);
+	return link;
+}
+
 /* Returns the link, or a negative errno, said. */
 static int attach_one(int prog_fd, const struct bk_xdp_dev *dev, enum bk_xdp_mode wanted,
 		      enum bk_xdp_mode *got)
@@ -526,7 +551,8 @@ static int attach_one(int prog_fd, const struct bk_xdp_dev *dev, enum bk_xdp_mod
 	int err, native;
 
 	*got = mode;
-	err = make_link(prog_fd, dev->ifindex, mode);
+	err = mode == BK_XDP_GENERIC ? make_generic_link(prog_fd, dev) :
+				       make_link(prog_fd, dev->ifindex, mode);
 	if (err >= 0)
 		return err;
 	if ((err == -EBUSY || err == -EEXIST) && !bk_xdp_query(dev->ifindex, &now) && now.nprogs) {
@@ -540,7 +566,7 @@ static int attach_one(int prog_fd, const struct bk_xdp_dev *dev, enum bk_xdp_mod
 	}
 	native = err;
 	*got = BK_XDP_GENERIC;
-	err = make_link(prog_fd, dev->ifindex, BK_XDP_GENERIC);
+	err = make_generic_link(prog_fd, dev);
 	if (err >= 0) {
 		bk_note("%s: the driver refuses native XDP (%s): generic is used, which costs more",
 			dev->name, why);

@@ -637,6 +637,15 @@ def test_any_with_an_interface_above_others(run, three, above, kind, mode):
     assert names["in1"] == EACH and set(names) <= {"in1", "above"}, names
 
 
+def test_what_the_kernel_turns_off_for_generic_is_said(run, three, above):
+    """A new bond has LRO, of which it is said once."""
+    above("bond")
+    said = "above: the kernel turned off LRO for generic XDP, and will not turn it on again: ethtool -K above lro on"
+    for count in 1, 0:
+        tool = stopped(three.start(run, "-i", "above", "-S"))
+        assert tool.stderr.count(said) == count, tool.stderr
+
+
 @pytest.mark.skipif(KERNEL < (5, 15), reason="bonds have no native XDP")
 def test_a_bond_gives_its_program_to_its_ports(run, three, above, tmp_path):
     above("bond")

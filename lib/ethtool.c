@@ -35,8 +35,8 @@ static unsigned int count_features(int fd, const char *ifname)
 }
 
 /* Features have no numbers, only names. */
-static unsigned int find_active(int fd, const char *ifname, unsigned int n, struct ethtool_gstrings *names,
-				struct ethtool_gfeatures *features)
+static unsigned int find_active(int fd, const char *ifname, unsigned int n,
+				struct ethtool_gstrings *names, struct ethtool_gfeatures *features)
 {
 	static const char *const wanted[] = { "rx-lro", "rx-gro-hw" };
 	unsigned int found = 0;
@@ -50,7 +50,8 @@ static unsigned int find_active(int fd, const char *ifname, unsigned int n, stru
 		return 0;
 	for (unsigned int i = 0; i < n && i < names->len; i++)
 		for (unsigned int k = 0; k < 2; k++)
-			if (!strncmp((const char *)names->data + i * ETH_GSTRING_LEN, wanted[k], ETH_GSTRING_LEN) &&
+			if (!strncmp((const char *)names->data + i * ETH_GSTRING_LEN, wanted[k],
+				     ETH_GSTRING_LEN) &&
 			    features->features[i / BLOCK].active & 1u << i % BLOCK)
 				found |= 1u << k;
 	return found;
@@ -62,7 +63,9 @@ unsigned int bk_ethtool_merging(const char *ifname)
 	unsigned int n = fd < 0 ? 0 : count_features(fd, ifname), found = 0;
 	struct ethtool_gstrings *names = n ? calloc(1, sizeof(*names) + n * ETH_GSTRING_LEN) : NULL;
 	struct ethtool_gfeatures *features =
-		n ? calloc(1, sizeof(*features) + (n + BLOCK - 1) / BLOCK * sizeof(features->features[0])) : NULL;
+		n ? calloc(1, sizeof(*features) +
+				      (n + BLOCK - 1) / BLOCK * sizeof(features->features[0])) :
+		    NULL;
 
 	if (names && features)
 		found = find_active(fd, ifname, n, names, features);

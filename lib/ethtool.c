@@ -5,6 +5,7 @@
 #include <linux/sockios.h>
 #include <net/if.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,14 +25,16 @@ static bool ask(int fd, const char *ifname, void *request)
 
 static unsigned int count_features(int fd, const char *ifname)
 {
-	struct {
-		struct ethtool_sset_info info;
-		unsigned int count;
-	} r = { .info = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1ULL << ETH_SS_FEATURES } };
+	/* behind it comes a number for each set that was asked for */
+	uint64_t room[(sizeof(struct ethtool_sset_info) + sizeof(uint32_t)) / sizeof(uint64_t) +
+		      1] = { 0 };
+	struct ethtool_sset_info *info = (void *)room;
 
-	if (!ask(fd, ifname, &r) || !r.info.sset_mask || r.count > MOST)
+	info->cmd = ETHTOOL_GSSET_INFO;
+	info->sset_mask = 1ULL << ETH_SS_FEATURES;
+	if (!ask(fd, ifname, info) || !info->sset_mask || info->data[0] > MOST)
 		return 0;
-	return r.count;
+	return info->data[0];
 }
 
 /* Features have no numbers, only names. */

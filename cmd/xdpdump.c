@@ -230,8 +230,14 @@ static int add_ports(bool (*is_theirs)(const struct iface *))
 {
 	struct bk_xdp_dev *devs;
 	size_t n, captured = st.n;
-	int err = bk_xdp_devices(&devs, &n);
+	bool any = false;
+	int err;
 
+	for (size_t k = 0; k < captured; k++)
+		any |= is_theirs(&st.ifaces[k]);
+	if (!any)
+		return 0;
+	err = bk_xdp_devices(&devs, &n);
 	if (err)
 		return err;
 	for (const struct bk_xdp_dev *d = devs; !err && d < devs + n; d++)

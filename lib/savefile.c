@@ -214,18 +214,25 @@ static int open_pcap(struct bk_savefile *f, uint32_t magic)
 	return 0;
 }
 
+/* The first n bytes of a packet or a block: 1; 0: the file ends before it; negative: it cannot be read on. */
+static int begin_block(struct bk_savefile *f, uint8_t *h, size_t n)
+{
+	ssize_t got;
+
+	f->block_at = f->at;
+	got = take(f, h, n);
+	if (got <= 0)
+		return got;
+	return (size_t)got < n ? cut_off(f) : 1;
+}
+
 static int next_pcap(struct bk_savefile *f, struct bk_saved *p)
 {
 	uint8_t h[PCAP_RECORD];
-	ssize_t got;
-	int err;
+	int err = begin_block(f, h, sizeof(h));
 
-	f->block_at = f->at;
-	got = take(f, h, sizeof(h));
-	if (got <= 0)
-		return got;
-	if ((size_t)got < sizeof(h))
-		return cut_off(f);
+	if (err <= 0)
+		return err;
 	p->cap_len = get32(f, h + 8);
 	p->len = get32(f, h + 12);
 	if (p->cap_len > BK_SAVED_BLOCK)
@@ -502,16 +509,12 @@ static int read_block(struct bk_savefile *f, struct bk_saved *p, uint32_t type)
 static int next_pcapng(struct bk_savefile *f, struct bk_saved *p)
 {
 	uint8_t h[4];
-	ssize_t got;
 	int ret;
 
 	do {
-		f->block_at = f->at;
-		got = take(f, h, sizeof(h));
-		if (got <= 0)
-			return got;
-		if ((size_t)got < sizeof(h))
-			return cut_off(f);
+		ret = begin_block(f, h, sizeof(h));
+		if (ret <= 0)
+			return ret;
 		ret = read_block(f, p, get32(f, h));
 	} while (!ret);
 	return ret;

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "paced.h"
+#include "received.h"
 
 enum { BATCH = 64, DESTINATIONS = 16, DESTINATION = 5, SUM = 24, ADDRESS = 33 };
 
@@ -32,21 +33,6 @@ static struct mmsghdr batch[BATCH];
 static struct iovec data[BATCH];
 static long before;
 static int fd;
-
-/* packets that the loopback interface of this namespace has received */
-static long received(void)
-{
-	FILE *in = fopen("/proc/thread-self/net/dev", "r");
-	char line[512];
-	long packets = -1;
-
-	while (in && fgets(line, sizeof(line), in))
-		sscanf(line, " lo: %*u %ld", &packets);
-	if (!in || packets < 0)
-		errx(1, "/proc/thread-self/net/dev does not show lo");
-	fclose(in);
-	return packets;
-}
 
 static void checksum(unsigned char *ip)
 {
@@ -81,7 +67,7 @@ static void prepare(void)
 		batch[i].msg_hdr.msg_iov = &data[i];
 		batch[i].msg_hdr.msg_iovlen = 1;
 	}
-	before = received();
+	before = received("lo");
 }
 
 static void make(long count)
@@ -102,5 +88,5 @@ static void make(long count)
 /* What the receiving side's backlog had no room for is not in it. */
 static long made(void)
 {
-	return received() - before;
+	return received("lo") - before;
 }

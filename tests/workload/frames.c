@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "paced.h"
+#include "received.h"
 
 enum { BATCH = 64, LEN = 128, DATA = 42 };
 
@@ -28,21 +29,6 @@ static struct iovec data = { frame, sizeof(frame) };
 static long before;
 static int fd;
 
-/* frames that bk1 has received, whether a program was there or not */
-static long received(void)
-{
-	FILE *in = fopen("/proc/thread-self/net/dev", "r");
-	char line[512];
-	long packets = -1;
-
-	while (in && fgets(line, sizeof(line), in))
-		sscanf(line, " bk1: %*u %ld", &packets);
-	if (!in || packets < 0)
-		errx(1, "/proc/thread-self/net/dev does not show bk1");
-	fclose(in);
-	return packets;
-}
-
 static void prepare(void)
 {
 	struct sockaddr_ll to = { .sll_family = AF_PACKET, .sll_ifindex = if_nametoindex("bk0") };
@@ -57,7 +43,7 @@ static void prepare(void)
 		batch[i].msg_hdr.msg_iov = &data;
 		batch[i].msg_hdr.msg_iovlen = 1;
 	}
-	before = received();
+	before = received("bk1");
 }
 
 static void make(long count)
@@ -74,5 +60,5 @@ static void make(long count)
 /* What the pair had no room for is not in it. */
 static long made(void)
 {
-	return received() - before;
+	return received("bk1") - before;
 }
